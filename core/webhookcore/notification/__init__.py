@@ -1,0 +1,1 @@
+"""Meta's notification: parsed, split into events, and made fit for jsonb."""

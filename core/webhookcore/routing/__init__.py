@@ -1,0 +1,1 @@
+"""The decision: which of the company's services an event belongs to."""

@@ -1,0 +1,1 @@
+"""The router: receives notifications, keeps them, decides, dispatches and settles."""

@@ -1,0 +1,1 @@
+"""The jobs: one run each, one JSON result."""
