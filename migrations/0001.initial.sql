@@ -13,9 +13,10 @@ CREATE TABLE router_instances (
 -- lane: rows of a lane are inserted under its sender's lock.
 CREATE TABLE inbox (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    lane            bigint NOT NULL,
-    route           text NOT NULL,
+    -- A lane is (sender, route): its events are delivered in the order of their ids, one at a time. An event
+    -- without a sender ('') is a lane of its own.
     sender          text NOT NULL,
+    route           text NOT NULL,
     owner           uuid,
     attempts        integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     received_at     timestamptz NOT NULL,
@@ -32,7 +33,7 @@ CREATE TABLE inbox (
     CONSTRAINT inbox_owned_is_counted CHECK (owner IS NULL OR attempts > 0)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX inbox_owner_route ON inbox (owner, route, id);
-CREATE INDEX inbox_lane ON inbox (lane, id);
+CREATE INDEX inbox_lane ON inbox (sender, route, id);
 
 -- What has been seen, for as long as Meta may repeat it. The key is a SHA-256.
 CREATE TABLE dedupe_keys (
@@ -73,7 +74,6 @@ CREATE TABLE wa_dead_letter_queue (
     route           text NOT NULL DEFAULT '',
     reason          text NOT NULL DEFAULT '',
     menu_selection  text,
-    lane            bigint NOT NULL DEFAULT 0,
     attempts        integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     idempotency_key text NOT NULL DEFAULT '',
     correlation_id  text NOT NULL DEFAULT '',
@@ -90,8 +90,8 @@ CREATE TABLE wa_dead_letter_queue (
     CONSTRAINT dlq_settled_has_no_lease CHECK (lease_owner IS NULL OR NOT (processed OR abandoned_at IS NOT NULL))
 ) WITH (fillfactor = 80);
 CREATE INDEX dlq_due ON wa_dead_letter_queue (next_retry_at) WHERE NOT processed AND abandoned_at IS NULL;
--- The lanes that a redelivery occupies now.
-CREATE INDEX dlq_leased_lane ON wa_dead_letter_queue (lane) WHERE lease_owner IS NOT NULL;
+-- The lanes (from_number, route) that a redelivery occupies now.
+CREATE INDEX dlq_leased_lane ON wa_dead_letter_queue (from_number, route) WHERE lease_owner IS NOT NULL;
 CREATE INDEX dlq_route ON wa_dead_letter_queue (route, created_at);
 
 -- A service's circuit breaker, shared by all routers; written on transitions only.

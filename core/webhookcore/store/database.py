@@ -1,0 +1,107 @@
+"""Connections to Postgres, and the database's clock."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+UNAVAILABLE: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError)
+"""What says that the database is away, full or out of connections: the same call may work later."""
+
+_CONNECT: Final[dict[str, Any]] = {
+    # A black hole must be noticed in seconds: nobody resets the connection.
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 8000,
+}
+_CLOCK_REFRESH_SECONDS: Final = 60
+
+
+class Clock:
+    """The database's time, told from this process's monotonic clock and an offset measured against the database."""
+
+    def __init__(self) -> None:
+        self._offset: float | None = None  # database's unix time - time.monotonic()
+
+    def now(self) -> datetime:
+        """The database's time (UTC); before the first measurement, this machine's."""
+        if self._offset is None:
+            return datetime.now(UTC)
+        return datetime.fromtimestamp(time.monotonic() + self._offset, UTC)
+
+    async def measure(self, conn: Connection) -> None:
+        """Takes the database's clock; half the round trip is the error."""
+        before = time.monotonic()
+        cursor = await conn.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+        row = await cursor.fetchone()
+        if row is not None:
+            self._offset = float(row[0]) - (before + time.monotonic()) / 2
+
+
+class Database:
+    """A pool of autocommit connections. `connection()` waits at most `wait_seconds` for one (PoolTimeout)."""
+
+    def __init__(self, url: str, *, size: int = 8, application: str = "webhookcore", wait_seconds: float = 3.0) -> None:
+        self.clock = Clock()
+        self._measured_at = 0.0
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs={"autocommit": True, "application_name": application, **_CONNECT},
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=wait_seconds,
+            configure=self._configure,
+            reconnect_timeout=20.0,
+            max_lifetime=1800.0,
+        )
+
+    async def _configure(self, conn: Connection) -> None:
+        conn.prepare_threshold = 0
+        conn.prepared_max = 200
+        await self.clock.measure(conn)
+        self._measured_at = time.monotonic()
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def open(self) -> None:
+        """Starts connecting in the background; does not wait for the first connection."""
+        await self._pool.open(wait=False)
+
+    async def wait_until_reachable(self, seconds: float) -> bool:
+        """True once a connection stands, False after `seconds` without one."""
+        try:
+            await self._pool.wait(seconds)
+        except PoolTimeout:
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=5)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool, broken ones replaced. Refreshes the clock once a minute."""
+        async with self._pool.connection() as conn:
+            if time.monotonic() - self._measured_at > _CLOCK_REFRESH_SECONDS:
+                self._measured_at = time.monotonic()
+                await self.clock.measure(conn)
+            yield conn
+
+    async def check(self, seconds: float = 2.0) -> float:
+        """Milliseconds of a round trip. Raises one of UNAVAILABLE when there is no answer in time."""
+        started = time.monotonic()
+        async with asyncio.timeout(seconds), self.connection() as conn:
+            await conn.execute("SELECT 1")
+        return (time.monotonic() - started) * 1000
