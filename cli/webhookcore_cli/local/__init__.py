@@ -1,0 +1,1 @@
+"""The local mode: the whole system on one machine, from one command."""
