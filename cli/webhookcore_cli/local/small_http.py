@@ -32,13 +32,11 @@ class Answer:
     body: bytes = b""
 
     def encode(self) -> bytes:
-        lines = [
-            f"HTTP/1.1 {self.status} {responses.get(self.status, '')}",
-            *(f"{name}: {value}" for name, value in self.headers.items()),
-        ]
-        if self.status != HTTPStatus.NO_CONTENT:
-            lines.append(f"Content-Length: {len(self.body)}")
-        return "\r\n".join([*lines, "\r\n"]).encode("latin-1") + self.body
+        first = f"HTTP/1.1 {self.status} {responses.get(self.status, '')}"
+        lines = [first, *(f"{name}: {value}" for name, value in self.headers.items())]
+        if self.status == HTTPStatus.NO_CONTENT:
+            return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+        return "\r\n".join([*lines, f"Content-Length: {len(self.body)}", "\r\n"]).encode("latin-1") + self.body
 
 
 Handler = Callable[[Request], Answer | Awaitable[Answer]]

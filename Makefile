@@ -1,0 +1,65 @@
+# The menu of this repository. `make run` and `make test` set up everything that they need by themselves.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+T ?= tests/unit tests/integration
+
+# A copied or moved checkout brings a .venv that points at the old place.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+
+$(READY): pyproject.toml requirements.lock requirements-uv.lock scripts/setup.sh
+	@sh scripts/setup.sh
+
+.PHONY: help
+help: ## Show this list
+	@printf 'Webhook Core: receives WhatsApp webhooks, keeps them safe, routes and delivers them.\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-24s%s\n' "$$name" "$$text"; done
+	@printf '\nOptions go through ARGS, for example: make run ARGS="--port 8090 --data-dir /srv/webhookcore"\n'
+
+.PHONY: setup
+setup: $(READY) ## Prepare everything that run and test need (.venv from requirements.lock)
+
+.PHONY: run
+run: $(READY) ## Run the whole system on this machine: Postgres, router, example services, jobs
+	@$(BIN)/webhookcore run $(ARGS)
+
+.PHONY: test
+test: $(READY) ## Run every test, with line and branch coverage (fails under 95 %)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS) $(T)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/python scripts/check_coverage.py
+
+.PHONY: test-unit
+test-unit: $(READY) ## Run the tests of pure decisions
+	@$(BIN)/pytest $(ARGS) tests/unit
+
+.PHONY: test-integration
+test-integration: $(READY) ## Run the tests on a real Postgres and real HTTP services
+	@$(BIN)/pytest $(ARGS) tests/integration
+
+.PHONY: lint
+lint: $(READY) ## Check style, types, layers and that requirements.lock is current
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@sh scripts/lock.sh --check
+
+.PHONY: format
+format: $(READY) ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: lock
+lock: $(READY) ## Bring requirements.lock up to date with pyproject.toml (newest versions: ARGS=--upgrade)
+	@sh scripts/lock.sh $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built (.venv, caches); the data of `make run` stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
