@@ -22,6 +22,7 @@ help: ## Show this list
 
 .PHONY: setup
 setup: $(READY) ## Prepare everything that run and test need (.venv from requirements.lock)
+	@echo 'Ready. Next: make run, or make test'
 
 .PHONY: run
 run: $(READY) ## Run the whole system on this machine: Postgres, router, example services, jobs

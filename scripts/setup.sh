@@ -38,7 +38,7 @@ make_venv() {
     [ "$(id -u)" = 0 ] || fail "$python cannot make virtual environments yet. Type this once, then try again:
     sudo apt-get install -y $package"
     say "setup: installing $package"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package"; } >&2 ||
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package"; } >/dev/null ||
         fail "$package could not be installed."
     "$python" -m venv --clear "$venv" || fail "$python could not make $venv."
 }
@@ -56,7 +56,8 @@ install_uv() {
     fi
 }
 
-if ! is_new_enough "$venv/bin/python"; then
+# Scripts in a virtual environment name its folder: one that was copied or moved is made anew.
+if ! is_new_enough "$venv/bin/python" || { [ -f "$venv/.ready" ] && [ "$(cat "$venv/.ready")" != "$(pwd -P)" ]; }; then
     python=$(find_python)
     say "setup: making $venv with $("$python" --version)"
     rm -rf "$venv"
