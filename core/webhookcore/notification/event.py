@@ -17,8 +17,8 @@ class Kind(StrEnum):
 class Event:
     """An event with all that routing needs, read once.
 
-    Every text is safe for a Postgres text column and bounded (no NUL, no lone surrogate, at most 512 characters,
-    longer ones cut or, where identity matters, replaced by a digest).
+    Every text is safe for a Postgres text column and bounded: no NUL, no lone surrogate, at most 512 characters
+    (`text` 4,096); longer ones are cut or, where identity matters, replaced by a digest.
     """
 
     kind: Kind
@@ -29,6 +29,7 @@ class Event:
     idempotency_key: str
     """Sent as Idempotency-Key: a message's id, else the dedupe key in hex. Visible ASCII, at most 256 characters."""
     message_id: str | None
+    """A message's id; a status's is that of the message it is about."""
     sender: str
     """Whose lane it is: a message's sender, a status's recipient; empty where there is none."""
     message_type: str
@@ -38,5 +39,6 @@ class Event:
     reply_id: str
     """The id of an interactive reply (list or button), "" where there is none."""
     reply_title: str
+    """The title of what was chosen: of an interactive reply, or a template button's text."""
     body: bytes
     """What a service receives: one event in WhatsApp's own envelope."""

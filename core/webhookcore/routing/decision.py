@@ -52,3 +52,7 @@ class Decision:
     reason: Reason
     session: SessionEffect = SessionEffect.KEEP
     menu_selection: str | None = None
+
+
+COUNTED: Final = Decision(None, Reason.COUNTED)
+"""Kept nowhere and delivered to nobody."""
