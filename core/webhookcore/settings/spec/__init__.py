@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from webhookcore.settings.spec.base import Flag, SecretRef, Section, Shape
+from webhookcore.settings.spec.base import Flag, Label, ListType, SecretRef, Section
 from webhookcore.settings.spec.cluster import Autoscaling, Image, Monitoring, NetworkPolicy, PullPolicy
 from webhookcore.settings.spec.home import Home, Others, Statuses
 from webhookcore.settings.spec.jobs import Cleanup, Dlq, Sessions
@@ -24,10 +24,12 @@ class WebhookCoreSpec(Section):
     database: Database = Field(default=Database(), description="The Postgres that keeps everything.")
     whatsapp: WhatsApp = Field(description="Meta's side: secrets and the Graph API.")
     router: Router = Field(default=Router(), description="The router.")
-    routes: tuple[Route, ...] = Field(default=(), max_length=16, description="The company's services.")
+    routes: Annotated[tuple[Route, ...], Field(max_length=16), ListType("map")] = Field(
+        default=(), description="The company's services."
+    )
     home: Home = Field(default=Home(), description="The home menu.")
-    fallback: Annotated[str, Field(min_length=1, max_length=63), Shape("`home` or the name of a route")] = Field(
-        default=HOME_FALLBACK, description="Where a message goes that nothing else decided."
+    fallback: Label = Field(
+        default=HOME_FALLBACK, description="Where a message goes that nothing else decided: `home` or a route's name."
     )
     statuses: Statuses = Field(default=Statuses(), description="Delivery statuses.")
     others: Others = Field(default=Others(), description="Changes that are neither messages nor statuses.")

@@ -1,12 +1,14 @@
 """What every section of the spec is made of: the model's rules and the bounded types that several sections share."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from webhookcore.settings.spec.passthrough import small_enough
+T = TypeVar("T")
 
 
 class Section(BaseModel):
@@ -18,54 +20,67 @@ class Section(BaseModel):
         alias_generator=to_camel,
         validate_by_alias=True,
         validate_by_name=True,
-        use_attribute_docstrings=False,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Says in words what a pattern means, for errors and documentation."""
+    """Says in words what a pattern or validator demands, for errors and documentation."""
 
     words: str
 
 
-LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+@dataclass(frozen=True, slots=True)
+class ListType:
+    """How a list merges in Kubernetes: a set holds each value once, a map each `name` once."""
+
+    kind: Literal["set", "map"]
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        schema["x-kubernetes-list-type"] = self.kind
+        if self.kind == "map":
+            schema["x-kubernetes-list-map-keys"] = ["name"]
+        return schema
+
+
+def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Refuses a set that holds a value twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("each once")
+    return values
+
+
 SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+LABEL_WORDS: Final = "lower-case letters, digits and inner hyphens"
 
 Flag = StrictBool
 Integer = StrictInt
 
 Label = Annotated[
-    str,
-    Field(min_length=1, max_length=63, pattern=LABEL_PATTERN),
-    Shape("a DNS label: lower-case letters, digits and hyphens"),
+    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), Shape(LABEL_WORDS)
+]
+LabelOrEmpty = Annotated[
+    str, Field(max_length=63, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"), Shape(f"{LABEL_WORDS}, or empty")
 ]
 Subdomain = Annotated[
     str,
     Field(min_length=1, max_length=253, pattern=SUBDOMAIN_PATTERN),
-    Shape("a Kubernetes name: lower-case letters, digits, hyphens and dots"),
-]
-RouteOrNone = Annotated[
-    str,
-    Field(max_length=63, pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"),
-    Shape("the name of a route, or empty"),
+    Shape("lower-case letters, digits, inner hyphens and dots"),
 ]
 Url = Annotated[
-    str,
-    Field(min_length=1, max_length=2048, pattern=r"^https?://[^\s/?#][^\s]*$"),
-    Shape("an http or https URL"),
+    str, Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#]\S*$"), Shape("an http or https URL")
 ]
-Word = Annotated[str, Field(min_length=1, max_length=32)]
-Mapping = Annotated[dict[str, Any], Field(max_length=64), AfterValidator(small_enough)]
-"""Passed through to Kubernetes, which checks it."""
+Word = Annotated[str, Field(min_length=1, max_length=32, pattern=r"\S"), Shape("not blank")]
+Words = Annotated[tuple[Word, ...], Field(max_length=32), ListType("set")]
 
 
 class SecretRef(Section):
     """Names a Secret and one of its keys. A secret itself never stands in the config."""
 
-    name: Subdomain = Field(description="The Secret's name; a folder below the secrets directory outside a cluster.")
+    name: Subdomain = Field(description="The Secret's name; outside a cluster a folder of the secrets directory.")
     key: Annotated[
         str,
-        Field(min_length=1, max_length=253, pattern=r"^(\.?[-_a-zA-Z0-9])[-._a-zA-Z0-9]*$"),
+        Field(min_length=1, max_length=253, pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"),
         Shape("letters, digits, hyphens, underscores and dots"),
-    ] = Field(description="The key in the Secret; a file in that folder outside a cluster.")
+    ] = Field(description="The key in the Secret; outside a cluster a file in that folder.")

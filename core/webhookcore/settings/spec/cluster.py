@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from webhookcore.settings.spec.base import Flag, Integer, Section, Shape, Subdomain
+from webhookcore.settings.spec.base import Flag, Integer, ListType, Section, Shape, Subdomain, distinct
 
 
 class PullPolicy(StrEnum):
@@ -14,6 +14,9 @@ class PullPolicy(StrEnum):
     ALWAYS = "Always"
     IF_NOT_PRESENT = "IfNotPresent"
     NEVER = "Never"
+
+
+SecretNames = Annotated[tuple[Subdomain, ...], Field(max_length=8), ListType("set"), AfterValidator(distinct)]
 
 
 class Image(Section):
@@ -30,9 +33,7 @@ class Image(Section):
         Shape("a tag, or empty"),
     ] = Field(default="", description="The image's tag; empty: the operator's own.")
     pull_policy: PullPolicy = Field(default=PullPolicy.IF_NOT_PRESENT, description="When a node pulls the image.")
-    pull_secrets: tuple[Subdomain, ...] = Field(
-        default=(), max_length=8, description="Names of the Secrets that open the image's registry."
-    )
+    pull_secrets: SecretNames = Field(default=(), description="Names of the Secrets that open the image's registry.")
 
 
 class Autoscaling(Section):

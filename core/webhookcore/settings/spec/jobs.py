@@ -10,6 +10,9 @@ Schedule = Annotated[str, Field(min_length=9, max_length=100), Shape("five cron 
 TimeZone = Annotated[str, Field(min_length=1, max_length=64), Shape("an IANA time zone, such as Europe/Paris")]
 
 
+BackoffMinutes = Annotated[tuple[Annotated[Integer, Field(ge=1, le=1440)], ...], Field(min_length=1, max_length=20)]
+
+
 class Dlq(Section):
     """The dead letter queue and the job that works it off."""
 
@@ -21,10 +24,8 @@ class Dlq(Section):
     max_retries: Integer = Field(
         default=3, ge=1, le=20, description="Failed retries after which a dead letter is abandoned."
     )
-    backoff_minutes: tuple[Annotated[Integer, Field(ge=1, le=1440)], ...] = Field(
+    backoff_minutes: BackoffMinutes = Field(
         default=(2, 4, 8),
-        min_length=1,
-        max_length=20,
         description="Minutes before the first, second, ... retry; the last value repeats.",
     )
     max_run_seconds: Integer = Field(

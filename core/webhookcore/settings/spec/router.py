@@ -1,13 +1,13 @@
 """The section `router`: how the router listens, how fast it must be, and where its pods run."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from webhookcore.settings.spec.base import Integer, Mapping, Section, Shape
+from webhookcore.settings.spec.base import Integer, Section, Shape
 from webhookcore.settings.spec.cluster import Autoscaling
-from webhookcore.settings.spec.passthrough import small_enough
+from webhookcore.settings.spec.passthrough import Annotations, AnyList, AnyMapping, NodeSelector
 
 
 class OnExceed(StrEnum):
@@ -58,17 +58,11 @@ class Router(Section):
     )
     slo: Slo = Field(default=Slo(), description="Service level objectives.")
     rate_limit: RateLimit = Field(default=RateLimit(), description="How much one sender may send.")
-    resources: Mapping = Field(default={}, description="The router container's resources, as Kubernetes takes them.")
-    node_selector: dict[Annotated[str, Field(min_length=1, max_length=317)], Annotated[str, Field(max_length=63)]] = (
-        Field(default={}, max_length=32, description="The router pods' nodeSelector.")
+    resources: AnyMapping = Field(default={}, description="The router container's resources, as Kubernetes takes them.")
+    node_selector: NodeSelector = Field(default={}, description="The router pods' nodeSelector.")
+    tolerations: AnyList = Field(default=(), description="The router pods' tolerations, as Kubernetes takes them.")
+    affinity: AnyMapping = Field(default={}, description="The router pods' affinity, as Kubernetes takes it.")
+    topology_spread_constraints: AnyList = Field(
+        default=(), description="The router pods' topologySpreadConstraints, as Kubernetes takes them."
     )
-    tolerations: Annotated[tuple[dict[str, Any], ...], AfterValidator(small_enough)] = Field(
-        default=(), max_length=32, description="The router pods' tolerations, as Kubernetes takes them."
-    )
-    affinity: Mapping = Field(default={}, description="The router pods' affinity, as Kubernetes takes it.")
-    topology_spread_constraints: Annotated[tuple[dict[str, Any], ...], AfterValidator(small_enough)] = Field(
-        default=(), max_length=16, description="The router pods' topologySpreadConstraints, as Kubernetes takes them."
-    )
-    pod_annotations: dict[
-        Annotated[str, Field(min_length=1, max_length=317)], Annotated[str, Field(max_length=4096)]
-    ] = Field(default={}, max_length=32, description="Annotations for the router's pods.")
+    pod_annotations: Annotations = Field(default={}, description="Annotations for the router's pods.")

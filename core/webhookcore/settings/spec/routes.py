@@ -3,9 +3,22 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from webhookcore.settings.spec.base import Flag, Integer, Label, SecretRef, Section, Shape, Url, Word
+from webhookcore.settings.spec.base import (
+    Flag,
+    Integer,
+    Label,
+    LabelOrEmpty,
+    ListType,
+    SecretRef,
+    Section,
+    Shape,
+    Url,
+    Word,
+    Words,
+    distinct,
+)
 
 
 class Media(StrEnum):
@@ -13,6 +26,16 @@ class Media(StrEnum):
 
     AUDIO = "audio"
     VOICE = "voice"
+
+
+MediaKinds = Annotated[tuple[Media, ...], Field(max_length=2), ListType("set")]
+StatusCodes = Annotated[
+    tuple[Annotated[Integer, Field(ge=300, le=599)], ...],
+    Field(max_length=64),
+    ListType("set"),
+    AfterValidator(distinct),
+]
+Title = Annotated[str, Field(min_length=1, max_length=24, pattern=r"\S"), Shape("not blank")]
 
 
 class SecretUse(StrEnum):
@@ -35,11 +58,9 @@ class Service(Section):
     """A Kubernetes Service as a route's target."""
 
     name: Label = Field(description="The Service's name.")
-    namespace: Annotated[
-        str,
-        Field(max_length=63, pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"),
-        Shape("a DNS label, or empty"),
-    ] = Field(default="", description="The Service's namespace; empty: the one that the router runs in.")
+    namespace: LabelOrEmpty = Field(
+        default="", description="The Service's namespace; empty: the one that the router runs in."
+    )
     port: Integer = Field(default=80, ge=1, le=65_535, description="The Service's port.")
     path: Annotated[
         str,
@@ -51,10 +72,8 @@ class Service(Section):
 class Menu(Section):
     """A route's entry in the home menu; the bounds are WhatsApp's."""
 
-    key: Annotated[str, Field(min_length=1, max_length=32)] = Field(
-        description='What a user types to choose it, such as "1" (quoted: it is text).'
-    )
-    title: Annotated[str, Field(min_length=1, max_length=24)] = Field(description="The entry's title.")
+    key: Word = Field(description='What a user types to choose it, such as "1" (quoted: it is text).')
+    title: Title = Field(description="The entry's title.")
     description: Annotated[str, Field(max_length=72)] = Field(default="", description="A line below the title.")
 
 
@@ -64,9 +83,8 @@ class Retry(Section):
     in_request: Integer = Field(
         default=2, ge=0, le=10, description="Further tries within one delivery while its deadline allows."
     )
-    never: tuple[Annotated[Integer, Field(ge=300, le=599)], ...] = Field(
+    never: StatusCodes = Field(
         default=(400, 413, 422),
-        max_length=64,
         description="Status codes after which a dead letter is abandoned at once.",
     )
 
@@ -80,14 +98,12 @@ class Route(Section):
         default=None, description="The Kubernetes Service that its notifications are posted to; this or `url`."
     )
     menu: Menu | None = Field(default=None, description="Its entry in the home menu; none: not in the menu.")
-    keywords: tuple[Word, ...] = Field(
-        default=(), max_length=32, description="Words or phrases that lead to it, as the whole text or inside it."
+    keywords: Words = Field(default=(), description="Words or phrases that lead to it, as the whole text or inside it.")
+    state_prefixes: Words = Field(
+        default=(), description="Beginnings of the reply ids that belong to it, such as `trip_`."
     )
-    state_prefixes: tuple[Word, ...] = Field(
-        default=(), max_length=32, description="Beginnings of the reply ids that belong to it, such as `trip_`."
-    )
-    accepts: tuple[Media, ...] = Field(
-        default=(), max_length=2, description="Kinds of messages that go to it whatever they say; one route a kind."
+    accepts: MediaKinds = Field(
+        default=(), description="Kinds of messages that go to it whatever they say; one route a kind."
     )
     priority: Integer = Field(
         default=0, ge=-1000, le=1000, description="The higher one wins where as many keywords match."
