@@ -43,23 +43,8 @@ def test_seconds_and_dates(header: str | None, seconds: float | None) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "",
-        "soon",
-        "1e3",
-        "nan",
-        "inf",
-        "-inf",
-        "0x10",
-        "1_000",
-        "٣",
-        "5s",
-        "1,5",
-        "--1",
-        "24:00",
-        "Mon, 99 Nov 2025 19:00:30 GMT",
-        "Mon, 24 Foo 2025 19:00:30 GMT",
-        "Fri, 31 Dec 99999 23:59:59 GMT",
-        "99999999999999999999999999999999999999999999999999999999999999999",
+        *("", "soon", "1e3", "nan", "inf", "-inf", "0x10", "1_000", "٣", "5s", "1,5", "--1", "24:00", "9" * 65),
+        *("Mon, 99 Nov 2025 19:00:30 GMT", "Mon, 24 Foo 2025 19:00:30 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"),
     ],
 )
 def test_garbage_is_ignored(header: str) -> None:
