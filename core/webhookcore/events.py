@@ -59,10 +59,11 @@ class EventLog:
         sender: str | None = None,
         message_id: str | None = None,
         at: datetime | None = None,
-        **fields: Any,  # noqa: ANN401 - whatever JSON takes
+        **fields: Any,
     ) -> None:
         """`sender` and `message_id` are given in the clear and written as pseudonyms."""
-        line: dict[str, Any] = {"event": name, "timestamp": (at or datetime.now(UTC)).isoformat(timespec="milliseconds")}
+        moment = (at or datetime.now(UTC)).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {"event": name, "timestamp": moment}
         if correlation_id is not None:
             line["correlationId"] = correlation_id
         if request_id is not None:

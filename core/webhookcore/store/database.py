@@ -16,6 +16,9 @@ Connection = AsyncConnection[tuple[Any, ...]]
 UNAVAILABLE: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError)
 """What says that the database is away, full or out of connections: the same call may work later."""
 
+REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError)
+"""What Postgres refuses for what it holds: the same call fails again."""
+
 _CONNECT: Final[dict[str, Any]] = {
     # A black hole must be noticed in seconds: nobody resets the connection.
     "connect_timeout": 3,

@@ -1,0 +1,89 @@
+"""The inbox after acceptance: claimed, delivered, dead-lettered, given back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from webhookcore.store.database import Connection
+from webhookcore.store.locks import CLAIM
+from webhookcore.store.rows import DeadLetter, Row
+from webhookcore.store.statements import load
+
+_SQL = load("inbox")
+_LOCKS = load("locks")
+
+
+async def claim(conn: Connection, *, me: UUID, rooms: Mapping[str, int], now: datetime) -> list[Row]:
+    """Takes waiting rows of these routes over, at most as many as there is room for; in the order of each lane.
+
+    Empty also when another claimer is at work: come again.
+    """
+    async with conn.transaction():
+        if not await _lock_claims(conn):
+            return []
+        values = {"me": me, "routes": list(rooms), "rooms": list(rooms.values()), "now": now}
+        cursor = await conn.execute(_SQL["claim"], values, binary=True)
+        rows = [Row(*values) for values in await cursor.fetchall()]
+    rows.sort(key=lambda row: row.id)
+    return rows
+
+
+async def _lock_claims(conn: Connection) -> bool:
+    cursor = await conn.execute(_LOCKS["try_lock_claims"], CLAIM)
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def delivered(conn: Connection, *, me: UUID, ids: Sequence[int]) -> int:
+    """Removes what was delivered. Fewer than given: the others were taken over."""
+    cursor = await conn.execute(_SQL["delivered"], {"me": me, "ids": list(ids)})
+    return cursor.rowcount
+
+
+async def dead_letter(conn: Connection, *, me: UUID | None, letters: Sequence[DeadLetter], now: datetime) -> int:
+    """Moves rows to the dead letter queue. Fewer than given: the others were taken over."""
+    cursor = await conn.execute(
+        _SQL["dead_letter"],
+        {
+            "me": me,
+            "now": now,
+            "ids": [letter.row.id for letter in letters],
+            "attempts": [letter.attempts for letter in letters],
+            "payloads": [letter.payload for letter in letters],
+            "codes": [letter.code for letter in letters],
+            "messages": [letter.message for letter in letters],
+            "next_retries": [letter.next_retry_at for letter in letters],
+            "abandoned": [letter.abandoned for letter in letters],
+        },
+    )
+    return cursor.rowcount
+
+
+async def release(conn: Connection, *, me: UUID, ids: Iterable[int]) -> None:
+    """Gives rows back unsent; whoever has room claims them."""
+    await conn.execute(_SQL["release"], {"me": me, "ids": list(ids)})
+
+
+async def expired(conn: Connection, *, route: str, cutoff: datetime, most: int) -> list[Row]:
+    """Waiting rows of a route that were due before `cutoff`, locked until the caller's transaction ends."""
+    cursor = await conn.execute(_SQL["expired"], {"route": route, "cutoff": cutoff, "most": most}, binary=True)
+    return [Row(*values) for values in await cursor.fetchall()]
+
+
+async def forgotten_routes(conn: Connection, known: Sequence[str]) -> list[str]:
+    """Routes with waiting rows that the configuration no longer names."""
+    cursor = await conn.execute(_SQL["forgotten_routes"], {"known": list(known)})
+    return [route for (route,) in await cursor.fetchall()]
+
+
+async def depth(conn: Connection, now: datetime) -> tuple[int, float]:
+    """How many events are in the inbox, and the age of the oldest in seconds (0 when empty)."""
+    cursor = await conn.execute(_SQL["depth"], {"now": now})
+    row = await cursor.fetchone()
+    return (int(row[0]), float(row[1] or 0.0)) if row else (0, 0.0)
+
+
+async def owned_before(conn: Connection, *, me: UUID, before: datetime) -> set[int]:
+    """Rows that are this router's and were received before `before`."""
+    cursor = await conn.execute(_SQL["owned_before"], {"me": me, "before": before})
+    return {row_id for (row_id,) in await cursor.fetchall()}

@@ -1,0 +1,51 @@
+"""The routers' leases: one row a router; it covers every inbox row that the router owns."""
+
+from datetime import datetime
+from uuid import UUID
+
+from webhookcore.store.database import Connection
+from webhookcore.store.locks import REAP
+from webhookcore.store.statements import load
+
+_SQL = load("instances")
+
+
+async def register(conn: Connection, *, me: UUID, host: str, now: datetime, lease_until: datetime) -> None:
+    await conn.execute(_SQL["register"], {"id": me, "host": host, "now": now, "lease_until": lease_until})
+
+
+async def renew(conn: Connection, *, me: UUID, now: datetime, lease_until: datetime) -> bool:
+    """False: the lease ran out, and whatever this router owned may be another's now."""
+    cursor = await conn.execute(_SQL["renew"], {"id": me, "now": now, "lease_until": lease_until})
+    return cursor.rowcount == 1
+
+
+async def reap(conn: Connection, *, now: datetime) -> int:
+    """Takes back the leases that ran out and frees their rows; the number of rows freed. One router at a time does."""
+    async with conn.transaction():
+        cursor = await conn.execute(_SQL["try_lock_reaper"], REAP)
+        row = await cursor.fetchone()
+        if row is None or not row[0]:
+            return 0
+        cursor = await conn.execute(_SQL["expired"], {"now": now})
+        dead = [instance for (instance,) in await cursor.fetchall()]
+        return await _free(conn, dead) if dead else 0
+
+
+async def unregister(conn: Connection, *, me: UUID) -> int:
+    """Gives the lease back and every row with it; the number of rows."""
+    async with conn.transaction():
+        await conn.execute(_SQL["unregister"], {"id": me})
+        return await _free(conn, [me])
+
+
+async def _free(conn: Connection, instances: list[UUID]) -> int:
+    cursor = await conn.execute(_SQL["free"], {"ids": instances})
+    return cursor.rowcount
+
+
+async def alive(conn: Connection, *, now: datetime) -> int:
+    """How many routers hold a lease."""
+    cursor = await conn.execute(_SQL["alive"], {"now": now})
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,25 @@
+-- name: register
+INSERT INTO router_instances (id, host, started_at, lease_until)
+VALUES (%(id)s, %(host)s, %(now)s, %(lease_until)s)
+
+-- name: renew
+-- Finds no row when somebody took the lease back: then this process is a stranger to its own rows.
+UPDATE router_instances SET lease_until = %(lease_until)s WHERE id = %(id)s AND lease_until > %(now)s RETURNING id
+
+-- name: try_lock_reaper
+SELECT pg_try_advisory_xact_lock(%s, %s)
+
+-- name: expired
+-- Waits for a flush of the expired router that is under way (it holds the row FOR KEY SHARE), so that the statement
+-- that frees its rows sees what that flush committed.
+DELETE FROM router_instances WHERE lease_until <= %(now)s RETURNING id
+
+-- name: free
+-- A seq scan, on purpose: routers die rarely, and an index would be written with every event.
+UPDATE inbox SET owner = NULL WHERE owner = ANY(%(ids)s)
+
+-- name: unregister
+DELETE FROM router_instances WHERE id = %(id)s
+
+-- name: alive
+SELECT count(*) FROM router_instances WHERE lease_until > %(now)s

@@ -1,0 +1,72 @@
+"""The router's answers: every one carries its ids and its latency; every error has a stable code."""
+
+import json
+import time
+from typing import Any
+
+from sanic import HTTPResponse, Request
+
+from webhookcore import headers
+from webhookcore_router.correlation import Correlation, correlate
+
+_ERROR_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "payload_too_large",
+    417: "expectation_failed",
+    500: "internal_error",
+    503: "unavailable",
+}
+
+
+def arrive(request: Request) -> Correlation:
+    """Notes when a request came and what it is called; the same answer when asked again."""
+    context = request.ctx
+    try:
+        known: Correlation = context.correlation
+    except AttributeError:
+        context.started = time.monotonic()
+        known = context.correlation = correlate(request.headers)
+    return known
+
+
+def milliseconds(request: Request) -> float:
+    """Since `arrive`."""
+    return (time.monotonic() - request.ctx.started) * 1000
+
+
+def answer(
+    request: Request,
+    status: int,
+    body: bytes,
+    extra: dict[str, str] | None = None,
+    content_type: str = "application/json",
+) -> HTTPResponse:
+    """An answer with X-Request-ID, X-Correlation-ID and X-WA-Core-Latency."""
+    known = arrive(request)
+    fields = {
+        headers.REQUEST_ID: known.request_id,
+        headers.CORRELATION_ID: known.correlation_id,
+        headers.CORE_LATENCY: f"{milliseconds(request):.0f}ms",
+    }
+    if extra:
+        fields |= extra
+    return HTTPResponse(body, status, fields, content_type)
+
+
+def as_json(request: Request, status: int, body: dict[str, Any], extra: dict[str, str] | None = None) -> HTTPResponse:
+    return answer(request, status, json.dumps(body, separators=(",", ":")).encode(), extra)
+
+
+def problem(
+    request: Request, status: int, message: str, *, code: str | None = None, extra: dict[str, str] | None = None
+) -> HTTPResponse:
+    """An error: `{error, message, requestId}`. `code` defaults to the one of the status."""
+    error = code or _ERROR_CODES.get(status, "error")
+    return as_json(
+        request, status, {"error": error, "message": message, "requestId": arrive(request).request_id}, extra
+    )

@@ -1,0 +1,128 @@
+"""Claims what waits in the inbox: rows of dead routers, of lanes that became free, of windows that were full."""
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+
+from webhookcore.delivery.outcome import Failed, FailureCode
+from webhookcore.store import inbox
+from webhookcore.store.database import UNAVAILABLE, Connection, Database
+from webhookcore_router.breakers import Breakers
+from webhookcore_router.dispatcher import Dispatcher
+from webhookcore_router.lease import Lease
+from webhookcore_router.limits import Limits
+from webhookcore_router.routes import Routes
+from webhookcore_router.settler import Settler
+
+_log = logging.getLogger(__name__)
+_UPKEEP_SECONDS = 5.0
+_BURIED_AT_ONCE = 100
+
+
+class Claimer:
+    """Looks every `claim_interval`, at once when a window has room again."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease: Lease,
+        dispatcher: Dispatcher,
+        settler: Settler,
+        breakers: Breakers,
+        routes: Routes,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._dispatcher = dispatcher
+        self._settler = settler
+        self._breakers = breakers
+        self._routes = routes
+        self._limits = limits
+        self._uncertain_since: float | None = None
+        self._next_upkeep = 0.0
+
+    def doubt(self) -> None:
+        """A flush may have committed rows of ours that memory does not know."""
+        self._uncertain_since = time.monotonic()
+
+    async def run(self) -> None:
+        """Claims until cancelled."""
+        wanted = self._dispatcher.room_wanted
+        while True:
+            try:
+                async with asyncio.timeout(self._limits.flush_seconds), self._database.connection() as conn:
+                    await self._claim(conn)
+                    await self._probe(conn)
+                    if time.monotonic() >= self._next_upkeep:
+                        self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
+                        await self._expire(conn)
+                        await self._route_gone(conn)
+                        await self._recover(conn)
+            except UNAVAILABLE as error:
+                _log.warning("claiming waits for the database: %s", error)
+                await asyncio.sleep(self._limits.claim_interval * 5)
+            try:
+                async with asyncio.timeout(self._limits.claim_interval):
+                    await wanted.wait()
+                    wanted.clear()
+            except TimeoutError:
+                continue
+
+    async def _claim(self, conn: Connection) -> None:
+        while rooms := self._dispatcher.rooms():
+            me, generations = self._lease.me, self._dispatcher.generations()
+            rows = await inbox.claim(conn, me=me, rooms=rooms, now=self._database.now())
+            self._dispatcher.add(me, rows, generations)
+            if not rows:
+                return
+
+    async def _probe(self, conn: Connection) -> None:
+        """One row of a route whose breaker's wait is over: the next delivery is the probe."""
+        for route in self._breakers.due(self._database.now()):
+            me = self._lease.me
+            rows = await inbox.claim(conn, me=me, rooms={route: 1}, now=self._database.now())
+            if rows and await self._breakers.take_probe(conn, route, me):
+                self._dispatcher.probe(me, rows[0])
+            else:
+                self._settler.release(me, rows)
+
+    async def _expire(self, conn: Connection) -> None:
+        """Parked events past their route's `maxAgeMinutes` become dead letters, uncharged."""
+        for route in self._routes.all():
+            if self._dispatcher.blocked(route.name):
+                why = "paused" if route.paused else "its breaker is open"
+                detail = f"waited longer than {route.max_age_minutes} minutes while the route was held: {why}"
+                await self._bury(conn, route.name, Failed(FailureCode.EXPIRED, detail), route.max_age_minutes)
+
+    async def _route_gone(self, conn: Connection) -> None:
+        """Rows of routes that the configuration no longer names: the dlq-processor decides them anew."""
+        known = [route.name for route in self._routes.all()]
+        for name in await inbox.forgotten_routes(conn, known):
+            await self._bury(
+                conn, name, Failed(FailureCode.ROUTE_GONE, "the configuration no longer names this route"), 0
+            )
+
+    async def _bury(self, conn: Connection, route: str, outcome: Failed, minutes: int) -> None:
+        buried = _BURIED_AT_ONCE
+        while buried == _BURIED_AT_ONCE:
+            cutoff = self._database.now() - timedelta(minutes=minutes)
+            async with conn.transaction():
+                rows = await inbox.expired(conn, route=route, cutoff=cutoff, most=_BURIED_AT_ONCE)
+                if rows:
+                    await self._settler.bury(conn, rows, outcome)
+            buried = len(rows)
+
+    async def _recover(self, conn: Connection) -> None:
+        """After a flush of unknown outcome: gives back rows that are ours and that memory does not know."""
+        if self._uncertain_since is None or time.monotonic() < self._uncertain_since + 3 * self._limits.flush_seconds:
+            return
+        before = self._database.now() - timedelta(seconds=2 * self._limits.flush_seconds)
+        owned = await inbox.owned_before(conn, me=self._lease.me, before=before)
+        unknown = owned - self._dispatcher.held_ids() - self._settler.pending_ids()
+        if unknown:
+            _log.warning("%d events were committed by a flush that seemed to fail; taking them up", len(unknown))
+            await inbox.release(conn, me=self._lease.me, ids=unknown)
+        self._uncertain_since = None

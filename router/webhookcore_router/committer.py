@@ -1,0 +1,188 @@
+"""Group commit: each flush takes what queued while the one before it ran, in one transaction."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from webhookcore.notification.event import Kind
+from webhookcore.store import ingest
+from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database
+from webhookcore.store.rows import Row
+from webhookcore_router.dispatcher import Dispatcher
+from webhookcore_router.lease import Lease
+from webhookcore_router.limits import Limits
+from webhookcore_router.planning import Plan, Policy, plan
+from webhookcore_router.submission import Submission, Verdict
+
+_log = logging.getLogger(__name__)
+_TRIES = 5
+
+
+class OverloadedError(Exception):
+    """More is queued than may be: 503 at once."""
+
+
+class NotKeptError(Exception):
+    """The commit failed, or its outcome is unknown: 503, and Meta sends it again."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    submission: Submission
+    size: int
+    done: asyncio.Future[list[Verdict]]
+
+
+class Committer:
+    """Keeps notifications; `submit` returns when they are durable."""
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        dispatcher: Dispatcher,
+        policy: Policy,
+        limits: Limits,
+        *,
+        on_doubt: Callable[[], None],
+    ) -> None:
+        """`on_doubt` is called after a flush that may or may not have committed."""
+        self._database = database
+        self._lease = lease
+        self._dispatcher = dispatcher
+        self._policy = policy
+        self._limits = limits
+        self._queue: deque[_Waiting] = deque()
+        self._work = asyncio.Event()
+        self._requests = 0
+        self._bytes = 0
+        self._on_doubt = on_doubt
+
+    @property
+    def uncommitted(self) -> int:
+        """Requests that wait for their commit."""
+        return self._requests
+
+    async def submit(self, submission: Submission, size: int) -> list[Verdict]:
+        """Keeps a notification of `size` bytes whole. A client that goes away changes nothing."""
+        if (
+            self._requests >= self._limits.uncommitted_requests
+            or self._bytes + size > self._limits.uncommitted_bytes > size
+        ):
+            raise OverloadedError
+        done: asyncio.Future[list[Verdict]] = asyncio.get_running_loop().create_future()
+        self._requests += 1
+        self._bytes += size
+        try:
+            self._queue.append(_Waiting(submission, size, done))
+            self._work.set()
+            return await done
+        finally:
+            self._requests -= 1
+            self._bytes -= size
+
+    async def run(self) -> None:
+        """One flusher; several may run. Flushes until cancelled."""
+        while True:
+            await self._work.wait()
+            batch = self._take()
+            if batch:
+                await self._flush_in_time(batch)
+
+    def _take(self) -> list[_Waiting]:
+        """What queued, oldest first: whole notifications, about `flush_events` events."""
+        batch: list[_Waiting] = []
+        events = 0
+        while self._queue and (
+            not batch or events + len(self._queue[0].submission.events) <= self._limits.flush_events
+        ):
+            waiting = self._queue.popleft()
+            batch.append(waiting)
+            events += len(waiting.submission.events)
+        if not self._queue:
+            self._work.clear()
+        return batch
+
+    async def _flush_in_time(self, batch: list[_Waiting]) -> None:
+        """Answers within `flush_seconds` even when the connection hangs; the hanging flush is left to its own end."""
+        flush = asyncio.create_task(self._flush(batch))
+        await asyncio.wait({flush}, timeout=self._limits.flush_seconds)
+        if not flush.done():
+            self._on_doubt()
+            flush.cancel()
+            _fail(batch, NotKeptError("the database does not answer"))
+        elif not flush.cancelled() and (error := flush.exception()) is not None:
+            _fail(batch, NotKeptError("a defect"))
+            raise error
+
+    async def _flush(self, batch: list[_Waiting]) -> None:
+        try:
+            async with self._database.connection() as conn:
+                await self._commit_each(conn, batch)
+        except UNAVAILABLE as error:
+            self._on_doubt()
+            _log.warning("a flush of %d notifications failed: %s", len(batch), error)
+            _fail(batch, NotKeptError("the database is away"))
+
+    async def _commit_each(self, conn: Connection, batch: list[_Waiting]) -> None:
+        """Together if Postgres takes them, else one by one: one that it refuses must not fail the others."""
+        try:
+            await self._commit(conn, batch)
+        except REFUSED as error:
+            if len(batch) > 1:
+                for waiting in batch:
+                    await self._commit_each(conn, [waiting])
+                return
+            _log.error("Postgres refused a notification (request %s): %s", batch[0].submission.request_id, error)  # noqa: TRY400 - a traceback may show what it held
+            _fail(batch, NotKeptError("the database refused it"))
+
+    async def _commit(self, conn: Connection, batch: list[_Waiting]) -> None:
+        live = [waiting for waiting in batch if not waiting.done.done()]
+        submissions = [waiting.submission for waiting in live]
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                me, generations, written, kept = await self._transaction(conn, submissions)
+                break
+            except ingest.TRY_AGAIN:
+                if not tries_left:
+                    raise
+        for waiting, verdicts in zip(live, written.verdicts, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(verdicts)
+        self._dispatcher.crowd(written.crowded)
+        if kept.lease_stands:
+            self._dispatcher.add(me, _owned(written, kept), generations)
+
+    async def _transaction(
+        self, conn: Connection, submissions: list[Submission]
+    ) -> tuple[UUID, dict[str, int], Plan, ingest.Kept]:
+        me = self._lease.me
+        generations = self._dispatcher.generations()
+        events = [event for submission in submissions for event in submission.events]
+        locked = {event.sender for event in events if event.sender}
+        senders = sorted({event.sender for event in events if event.kind is Kind.MESSAGE and event.sender})
+        keys = [event.dedupe_key for event in events]
+        async with ingest.flush(conn):
+            now = self._database.now()
+            state = await ingest.read_state(conn, me=me, locked=locked, keys=keys, senders=senders, now=now)
+            now = self._database.now()
+            written = plan(submissions, state, self._policy, self._dispatcher.rooms(), now)
+            answer = await ingest.keep(
+                conn, me=me, now=now, rows=written.rows, keys=written.keys, sessions=written.sessions
+            )
+        return me, generations, written, await ingest.kept(answer)
+
+
+def _owned(written: Plan, kept: ingest.Kept) -> list[Row]:
+    """The rows that are this router's, with the ids that they got: ids come in the order of the rows."""
+    inserted = [row for row in written.rows if kept.inserted is None or row.dedupe_key in kept.inserted]
+    return [Row.accepted(row_id, row) for row_id, row in zip(kept.ids, inserted, strict=True) if row.owned]
+
+
+def _fail(batch: list[_Waiting], error: NotKeptError) -> None:
+    for waiting in batch:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)

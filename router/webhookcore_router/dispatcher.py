@@ -1,0 +1,200 @@
+"""Dispatch: starts the deliveries of what this router holds, and hands each outcome to the settler."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from webhookcore.delivery.outcome import Delivered, Outcome, Parked
+from webhookcore.store.rows import Row
+from webhookcore_router.breakers import Breakers
+from webhookcore_router.lanes import Lanes
+from webhookcore_router.lease import Lease
+from webhookcore_router.outgoing import Delivery, Target
+from webhookcore_router.reports import Reports
+from webhookcore_router.sender import LeaseLostError, Sender
+from webhookcore_router.settler import Settler
+
+
+class Dispatcher:
+    """The windows of all routes. Blocked routes (paused, breaker open) hold nothing."""
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lanes],
+        targets: Mapping[str, Target],
+        *,
+        sender: Sender,
+        settler: Settler,
+        lease: Lease,
+        breakers: Breakers,
+        reports: Reports,
+        timeout_seconds: float,
+    ) -> None:
+        self._lanes = lanes
+        self._targets = targets
+        self._sender = sender
+        self._settler = settler
+        self._lease = lease
+        self._breakers = breakers
+        self._reports = reports
+        self._timeout = timeout_seconds
+        self._blocked: set[str] = set()
+        self._crowded: set[str] = set()
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self.room_wanted = asyncio.Event()
+        """Set when there may be something to claim before the next regular look."""
+
+    # -- windows ------------------------------------------------------------------------------------------------
+
+    def rooms(self) -> dict[str, int]:
+        """How many rows of each route can be taken up; none of a blocked one."""
+        return {name: lanes.room for name, lanes in self._lanes.items() if name not in self._blocked and lanes.room}
+
+    def generations(self) -> dict[str, int]:
+        """To be read before what is added later, and given to `add` with it."""
+        return {name: lanes.generation for name, lanes in self._lanes.items()}
+
+    def add(self, me: UUID, rows: Iterable[Row], generations: Mapping[str, int]) -> None:
+        """Takes up rows that were kept or claimed as `me`.
+
+        Where a route was blocked or given back since `generations` was read, its rows are given back unsent: what is
+        before them in their lane may be another router's by now.
+        """
+        touched: set[str] = set()
+        stale: list[Row] = []
+        for row in rows:
+            lanes = self._lanes[row.route]
+            if me != self._lease.me or row.route in self._blocked or lanes.generation != generations[row.route]:
+                stale.append(row)
+            else:
+                lanes.add(row)
+                touched.add(row.route)
+        self._settler.release(me, stale)
+        for name in touched:
+            self._pump(name)
+
+    def crowd(self, names: Iterable[str]) -> None:
+        """Rows of these routes found no room: there is something to claim as soon as there is room again."""
+        self._crowded.update(names)
+
+    def block(self, name: str) -> None:
+        """Gives back what waits for a route; what is being delivered goes on."""
+        self._blocked.add(name)
+        self._settler.release(self._lease.me, self._lanes[name].give_back())
+
+    def unblock(self, name: str) -> None:
+        self._blocked.discard(name)
+        self.room_wanted.set()
+
+    def blocked(self, name: str) -> bool:
+        return name in self._blocked
+
+    def forget(self) -> None:
+        """The lease is lost: whatever waits here is no longer ours."""
+        for lanes in self._lanes.values():
+            lanes.give_back()
+
+    def block_all(self) -> None:
+        """For a drain: what is not being delivered goes back."""
+        for name in self._lanes:
+            self.block(name)
+
+    def held_ids(self) -> set[int]:
+        """The rows in memory, those being delivered included."""
+        return self._running.keys() | set().union(*(lanes.waiting_ids() for lanes in self._lanes.values()))
+
+    def held(self) -> int:
+        return sum(lanes.rows for lanes in self._lanes.values())
+
+    async def idle(self, seconds: float) -> bool:
+        """Waits for running deliveries; False when some still run after `seconds`."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=seconds)
+        return not self._running
+
+    # -- deliveries ---------------------------------------------------------------------------------------------
+
+    def probe(self, me: UUID, row: Row) -> None:
+        """Delivers one row of a service whose breaker is open, outside its blocked window."""
+        self._lanes[row.route].begin(row)
+        self._start(me, row, probe=True)
+
+    async def redeliver(self, row: Row, *, probe: bool, wait_seconds: float) -> tuple[Outcome, int] | None:
+        """A dead letter's delivery, and the last X-WA-Attempt used; None when no slot came free. Settles nothing."""
+        lanes = self._lanes[row.route]
+        if not probe and not await lanes.slot(wait_seconds):
+            return None
+        lanes.begin(row)
+        try:
+            return await self._deliver(row, probe=probe, taken_over=False)
+        finally:
+            self._done(row)
+
+    def _pump(self, name: str) -> None:
+        lanes = self._lanes[name]
+        while (row := lanes.take()) is not None:
+            self._start(self._lease.me, row)
+        if name in self._crowded and lanes.room:
+            self._crowded.discard(name)
+            self.room_wanted.set()
+
+    def _start(self, me: UUID, row: Row, *, probe: bool = False) -> None:
+        self._running[row.id] = asyncio.create_task(self._run(me, row, probe=probe))
+
+    async def _run(self, me: UUID, row: Row, *, probe: bool) -> None:
+        try:
+            outcome, attempts = await self._deliver(row, probe=probe, taken_over=row.attempts > 1)
+            match outcome:
+                case Delivered():
+                    self._settler.delivered(me, row)
+                case Parked():
+                    self._settler.release(me, [row])
+                case _:
+                    self._settler.dead(me, row, outcome, attempts)
+        except LeaseLostError:
+            self._settler.release(me, [row])
+        finally:
+            del self._running[row.id]
+            self._done(row)
+
+    def _done(self, row: Row) -> None:
+        self._lanes[row.route].done(row)
+        if row.route not in self._blocked:
+            self._pump(row.route)
+
+    async def _deliver(self, row: Row, *, probe: bool, taken_over: bool) -> tuple[Outcome, int]:
+        failed: bool | None = None
+        try:
+            report = await self._sender.deliver(
+                _delivery(row, taken_over=taken_over), self._targets[row.route], time.monotonic() + self._timeout
+            )
+            failed = report.service_failed
+        finally:
+            self._tell_breaker(row.route, failed, probe=probe)
+        attempts = row.attempts + max(0, report.attempts_used - 1)
+        self._reports.delivery(row, report.outcome, attempts, report.elapsed_ms, self._lease.now())
+        return report.outcome, attempts
+
+    def _tell_breaker(self, service: str, failed: bool | None, *, probe: bool) -> None:
+        """`failed` is None where nothing was sent."""
+        if probe and failed is None:
+            self._breakers.give_up_probe(service)
+        elif probe:
+            self._breakers.probed(service, failed=bool(failed))
+        elif failed is not None:
+            self._breakers.record(service, failed=failed)
+
+
+def _delivery(row: Row, *, taken_over: bool) -> Delivery:
+    return Delivery(
+        row.body,
+        row.attempts,
+        row.idempotency_key,
+        row.correlation_id,
+        row.request_id,
+        row.received_at,
+        row.menu_selection,
+        row.traceparent,
+        taken_over=taken_over,
+    )

@@ -1,0 +1,24 @@
+"""What bounds a router's memory and work. Not settings: nobody on call should have to know them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Counts, bytes and seconds; the defaults are measured (docs/architecture.md)."""
+
+    flushers: int = 2
+    flush_events: int = 256
+    """At most so many events in one transaction (a single larger notification still goes whole)."""
+    uncommitted_requests: int = 1024
+    uncommitted_bytes: int = 64 * 1024 * 1024
+    flush_seconds: float = 5.0
+    """A flush that takes longer has failed: 503."""
+    window_rows: int = 2048
+    """Rows of one route in memory; what is above waits in the inbox."""
+    window_bytes: int = 32 * 1024 * 1024
+    claim_interval: float = 0.1
+    lease_seconds: float = 20.0
+    heartbeat_seconds: float = 5.0
+    drain_serve_seconds: float = 5.0
+    """How long a router that drains still serves: load balancers learn of it late."""

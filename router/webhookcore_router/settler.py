@@ -1,0 +1,120 @@
+"""Settles deliveries in groups: what ended while the last statement ran goes into the next one."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from webhookcore.delivery.outcome import Abandoned, Failed
+from webhookcore.delivery.schedule import next_retry_at
+from webhookcore.notification.storable import storable_json
+from webhookcore.store import inbox
+from webhookcore.store.database import UNAVAILABLE, Connection, Database
+from webhookcore.store.rows import DeadLetter, Row
+from webhookcore_router.reports import Reports
+
+_log = logging.getLogger(__name__)
+_MOST = 512
+_RETRY_SECONDS = 0.5
+
+
+def dead_letter(
+    row: Row, attempts: int, outcome: Failed | Abandoned, now: datetime, backoff_minutes: Sequence[int]
+) -> DeadLetter:
+    """What becomes of a row whose delivery came to `outcome` at `now`."""
+    due = None
+    if isinstance(outcome, Failed):
+        due = next_retry_at(now, 0, backoff_minutes, outcome.retry_after_seconds)
+    return DeadLetter(row, attempts, storable_json(row.body), outcome.code, outcome.detail, due, due is None)
+
+
+class Settler:
+    """Takes rows out of the inbox, to nowhere or to the dead letter queue, and gives unsent ones back."""
+
+    def __init__(self, database: Database, reports: Reports, backoff_minutes: Sequence[int]) -> None:
+        self._database = database
+        self._reports = reports
+        self._backoff_minutes = backoff_minutes
+        self._delivered: dict[UUID, list[int]] = {}
+        self._letters: dict[UUID, list[DeadLetter]] = {}
+        self._released: dict[UUID, list[int]] = {}
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def delivered(self, me: UUID, row: Row) -> None:
+        self._delivered.setdefault(me, []).append(row.id)
+        self._wake()
+
+    def dead(self, me: UUID, row: Row, outcome: Failed | Abandoned, attempts: int) -> None:
+        now = self._database.now()
+        self._letters.setdefault(me, []).append(dead_letter(row, attempts, outcome, now, self._backoff_minutes))
+        self._reports.dead_lettered(row, outcome, attempts, now)
+        self._wake()
+
+    async def bury(self, conn: Connection, rows: list[Row], outcome: Failed) -> None:
+        """Moves rows that nobody owns; the caller's transaction holds them locked."""
+        now = self._database.now()
+        letters = [dead_letter(row, row.attempts, outcome, now, self._backoff_minutes) for row in rows]
+        await inbox.dead_letter(conn, me=None, letters=letters, now=now)
+        for row in rows:
+            self._reports.dead_lettered(row, outcome, row.attempts, now)
+
+    def release(self, me: UUID, rows: list[Row]) -> None:
+        if rows:
+            self._released.setdefault(me, []).extend(row.id for row in rows)
+            self._wake()
+
+    def pending_ids(self) -> set[int]:
+        """Rows that are settled in memory and not yet in the database."""
+        ids = {row_id for group in (self._delivered, self._released) for ids in group.values() for row_id in ids}
+        return ids | {letter.row.id for letters in self._letters.values() for letter in letters}
+
+    async def idle(self) -> None:
+        """Returns when nothing is left to settle."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Settles until cancelled. While the database is away it keeps what it has and tries again."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                async with self._database.connection() as conn:
+                    while self._delivered or self._letters or self._released:
+                        await self._settle(conn)
+            except UNAVAILABLE as error:
+                _log.warning("settling waits for the database: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._work.set()
+                continue
+            if not (self._delivered or self._letters or self._released):
+                self._idle.set()
+
+    async def _settle(self, conn: Connection) -> None:
+        """One statement a kind; what it settled is dropped from memory only after it."""
+        now = self._database.now()
+        for me, ids in list(self._delivered.items()):
+            some = ids[:_MOST]
+            missing = len(some) - await inbox.delivered(conn, me=me, ids=some)
+            _drop(self._delivered, me, len(some))
+            if missing:
+                _log.warning("%d delivered events had been taken over by another router", missing)
+        for me, letters in list(self._letters.items()):
+            await inbox.dead_letter(conn, me=me, letters=letters[:_MOST], now=now)
+            _drop(self._letters, me, len(letters[:_MOST]))
+        for me, ids in list(self._released.items()):
+            some = ids[:_MOST]
+            await inbox.release(conn, me=me, ids=some)
+            _drop(self._released, me, len(some))
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._work.set()
+
+
+def _drop(groups: dict[UUID, list[int]] | dict[UUID, list[DeadLetter]], me: UUID, count: int) -> None:
+    del groups[me][:count]
+    if not groups[me]:
+        del groups[me]
