@@ -1,7 +1,6 @@
 """The two listeners: the public one that Meta calls, and the internal one."""
 
 import logging
-from collections.abc import Sequence
 
 from prometheus_client import generate_latest
 from sanic import HTTPResponse, Request, Sanic
@@ -25,7 +24,7 @@ def public_app(settings: Settings, router: Router) -> Sanic:
     """GET and POST {path}, GET /health, GET {path}/health."""
     app = _app("webhookcore-public", _PUBLIC_BODY)
     secrets, path = settings.secrets, settings.spec.router.path
-    app_secrets: Sequence[bytes] = [s for s in (secrets.app_secret, secrets.previous_app_secret) if s]
+    app_secrets = [s for s in (secrets.app_secret, secrets.previous_app_secret) if s]
     receiver = Receiver(router, app_secrets, secrets.verify_token)
 
     async def show_health(request: Request) -> HTTPResponse:

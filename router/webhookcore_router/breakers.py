@@ -58,7 +58,7 @@ class Breakers:
         ]
 
     async def take_probe(self, conn: Connection, service: str, me: UUID) -> bool:
-        """The right to the one probe across all routers. The next outcome of this service that is told is the probe's."""
+        """The right to the one probe across all routers; `probed` or `give_up_probe` ends it."""
         now = self._database.now()
         state = breaker.probing(self._states[service], me, now, self._probe_time)
         if not await store.take_probe(conn, service=service, state=state, now=now):

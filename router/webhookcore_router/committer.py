@@ -136,7 +136,7 @@ class Committer:
                 for waiting in batch:
                     await self._commit_each(conn, [waiting])
                 return
-            _log.error("Postgres refused a notification (request %s): %s", batch[0].submission.request_id, error)  # noqa: TRY400 - a traceback may show what it held
+            _log.error("Postgres refused a notification (request %s): %s", batch[0].submission.request_id, error)
             _fail(batch, NotKeptError("the database refused it"))
 
     async def _commit(self, conn: Connection, batch: list[_Waiting]) -> None:

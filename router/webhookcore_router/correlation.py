@@ -22,7 +22,7 @@ class Correlation:
 
 
 def correlate(given: Mapping[str, str]) -> Correlation:
-    """Reads X-Request-ID, X-Correlation-ID (else the request id) and traceparent (W3C, version 00; else a new trace)."""
+    """Reads X-Request-ID, X-Correlation-ID (else the request id) and traceparent (W3C; else a new trace)."""
     request_id = given.get(headers.REQUEST_ID, "")
     if not _SANE.fullmatch(request_id):
         request_id = str(uuid4())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import uvloop
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
+from sanic.http.constants import HTTP
 from sanic.server.async_server import AsyncioServer
 
 from webhookcore.settings import Settings
@@ -73,6 +75,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _start(app: Sanic, sock: socket.socket) -> AsyncioServer:
+    # What `app.run` would note here; without it Sanic sends an empty Alt-Svc with every answer.
+    app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
     server = await app.create_server(sock=sock)
     if server is None:
         raise RuntimeError("Sanic made no server")

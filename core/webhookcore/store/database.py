@@ -28,6 +28,12 @@ _CONNECT: Final[dict[str, Any]] = {
     "tcp_user_timeout": 8000,
 }
 _CLOCK_REFRESH_SECONDS: Final = 60
+_SESSION: Final = """
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+       set_config('jit', 'off', false)
+"""
+"""A prepared plan lives as long as its connection. One made while a table was small would scan it for ever after, so
+plans must not depend on when statistics were gathered: where there is an index, it is used."""
 
 
 class Clock:
@@ -72,6 +78,7 @@ class Database:
     async def _configure(self, conn: Connection) -> None:
         conn.prepare_threshold = 0
         conn.prepared_max = 200
+        await conn.execute(_SESSION)
         await self.clock.measure(conn)
         self._measured_at = time.monotonic()
 
