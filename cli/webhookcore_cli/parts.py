@@ -1,17 +1,35 @@
 """Starts the parts of Webhook Core, each as the process that a pod or the local mode runs."""
 
+import asyncio
 import os
 from pathlib import Path
 
 from webhookcore_cli import configuration
+from webhookcore_cli.trouble import TroubleError
 
 
-def router(config: Path | None, host: str, port: int, internal_port: int) -> int:
+def run(config: Path | None, host: str, port: int, internal_port: int, data_dir: Path, *, examples: bool) -> None:
+    """The local mode, until Ctrl-C."""
+    config = config or configuration.example()
+    spec = configuration.parse(config)
+    from webhookcore_cli.local import run as local
+    from webhookcore_cli.local.console import Console
+    from webhookcore_cli.local.system import Options
+
+    options = Options(config, host, port, internal_port, data_dir, examples)
+    asyncio.run(local.run(options, spec, os.environ, Console()))
+
+
+def router(config: Path | None, host: str, port: int, internal_port: int, drain_seconds: float) -> int:
     """Serve until SIGTERM; the exit code."""
     settings = configuration.load(config, os.environ)
     from webhookcore_router import server
+    from webhookcore_router.limits import Limits
 
-    return server.run(settings, port, internal_port, host=host)
+    try:
+        return server.run(settings, port, internal_port, host=host, limits=Limits(drain_serve_seconds=drain_seconds))
+    except server.PortTakenError as error:
+        raise TroubleError(f"{error}. Choose other ports with --port and --internal-port.") from None
 
 
 def dlq_processor(config: Path | None) -> int:
@@ -28,3 +46,11 @@ def session_cleanup(config: Path | None) -> int:
     from webhookcore_workers import session_cleanup
 
     return session_cleanup.main(settings)
+
+
+def migrate(config: Path | None) -> int:
+    """Bring the database to this release's schema; the exit code. DATABASE_URL is enough, no config is needed."""
+    url = os.environ.get("DATABASE_URL") or configuration.load(config, os.environ).database_url
+    from webhookcore_workers import migrate
+
+    return migrate.main(url)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import httpx
 from tests.support.ports import free_port
 
-from webhookcore_cli.local.children import ends_with_parent
+from webhookcore_cli.local.orphans import ends_with_parent
 
 READY_SECONDS = 60.0
 

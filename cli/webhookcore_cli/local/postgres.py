@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from webhookcore_cli.local.children import ends_with_parent
+from webhookcore_cli.local.orphans import ends_with_parent
 from webhookcore_cli.local.postgres_files import PostgresTroubleError, account_for, find_programs
 
 USER: Final = "postgres"
@@ -113,6 +113,8 @@ class EmbeddedPostgres:
             capture_output=True,
             text=True,
             check=False,
+            # Ctrl-C belongs to the parent.
+            start_new_session=True,
             **self._options(making),
         )
         if made.returncode != 0:

