@@ -36,7 +36,8 @@ def arrive(request: Request) -> Correlation:
 
 def milliseconds(request: Request) -> float:
     """Since `arrive`."""
-    return (time.monotonic() - request.ctx.started) * 1000
+    started: float = request.ctx.started
+    return (time.monotonic() - started) * 1000
 
 
 def answer(

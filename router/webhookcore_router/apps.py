@@ -1,6 +1,7 @@
 """The two listeners: the public one that Meta calls, and the internal one."""
 
 import logging
+from typing import Any
 
 from prometheus_client import generate_latest
 from sanic import HTTPResponse, Request, Sanic
@@ -14,13 +15,15 @@ from webhookcore_router.receive import Receiver
 from webhookcore_router.redeliver import Redeliverer
 from webhookcore_router.router import Router
 
+App = Sanic[Any, Any]
+
 _log = logging.getLogger(__name__)
 _PUBLIC_BODY = 3 * 1024 * 1024
 _INTERNAL_BODY = _PUBLIC_BODY + 64 * 1024
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def public_app(settings: Settings, router: Router) -> Sanic:
+def public_app(settings: Settings, router: Router) -> App:
     """GET and POST {path}, GET /health, GET {path}/health."""
     app = _app("webhookcore-public", _PUBLIC_BODY)
     secrets, path = settings.secrets, settings.spec.router.path
@@ -37,7 +40,7 @@ def public_app(settings: Settings, router: Router) -> Sanic:
     return app
 
 
-def internal_app(settings: Settings, router: Router) -> Sanic:
+def internal_app(settings: Settings, router: Router) -> App:
     """POST /internal/deliver, GET /metrics, /livez, /readyz."""
     app = _app("webhookcore-internal", _INTERNAL_BODY)
     # Sanic rewrites its own protocol class for the first app that starts, the public one; a second time would fail.
@@ -58,9 +61,9 @@ def internal_app(settings: Settings, router: Router) -> Sanic:
     return app
 
 
-def _app(name: str, most_bytes: int) -> Sanic:
+def _app(name: str, most_bytes: int) -> App:
     """Sanic's defaults are unsafe here: 100 MB bodies, a minute for a slow request."""
-    app = Sanic(name, configure_logging=False, error_handler=_Problems(), strict_slashes=True)
+    app: App = Sanic(name, configure_logging=False, error_handler=_Problems(), strict_slashes=True)
     app.config.REQUEST_MAX_SIZE = most_bytes
     app.config.REQUEST_TIMEOUT = 10
     app.config.RESPONSE_TIMEOUT = 40

@@ -17,6 +17,7 @@ from webhookcore_router.router import Router
 from webhookcore_router.submission import Submission, Verdict
 
 _NO_ROUTE = "none"
+_SOON = {"Retry-After": "1"}
 
 
 class Receiver:
@@ -33,7 +34,7 @@ class Receiver:
         given = request.get_args(keep_blank_values=True)
         if any(len(values) != 1 for name, values in given.items() if name.startswith("hub.")):
             return problem(request, 400, "each hub.* parameter must be given exactly once")
-        mode, token, challenge = (given.get(f"hub.{name}", "") for name in ("mode", "verify_token", "challenge"))
+        mode, token, challenge = (str(given.get(f"hub.{name}", "")) for name in ("mode", "verify_token", "challenge"))
         known = hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._verify_token)
         if not (known and self._verify_token and mode == "subscribe" and challenge):
             self._refused(request, "handshake")
@@ -43,51 +44,46 @@ class Receiver:
 
     async def receive(self, request: Request) -> HTTPResponse:
         """200 only for what is durable."""
-        known = arrive(request)
-        router = self._router
-        if not router.accepting:
-            return self._counted(problem(request, 503, "not ready to accept notifications", extra={"Retry-After": "1"}))
-        body = request.body
-        if not verify(body, _only(request.headers.getall(headers.SIGNATURE, None)), self._app_secrets):
+        arrive(request)
+        response = self._refusal(request) or await self._keep(request)
+        self._router.reports.metrics.received.labels(str(response.status)).inc()
+        return response
+
+    def _refusal(self, request: Request) -> HTTPResponse | None:
+        """Why this request is not even read."""
+        if not self._router.accepting:
+            return problem(request, 503, "not ready to accept notifications", extra=_SOON)
+        if not verify(request.body, _joined(request.headers.getall(headers.SIGNATURE, None)), self._app_secrets):
             self._refused(request, "signature")
             message = f"{headers.SIGNATURE} must be sha256=<hex HMAC of the body with the app secret>"
-            return self._counted(problem(request, 401, message, code="invalid_signature"))
+            return problem(request, 401, message, code="invalid_signature")
         if request.headers.get(headers.ROUTED_FROM) == HOME_SERVICE:
-            return self._counted(
-                problem(request, 400, "this came from a Webhook Core: a route points at it", code="loop")
-            )
+            return problem(request, 400, "this came from a Webhook Core: a route points at it", code="loop")
+        return None
+
+    async def _keep(self, request: Request) -> HTTPResponse:
+        known, body, router = arrive(request), request.body, self._router
         try:
             events = split(parse_notification(body), body)
         except NotANotification as error:
-            return self._counted(problem(request, 400, str(error), code="not_a_notification"))
+            return problem(request, 400, str(error), code="not_a_notification")
         submission = Submission(events, router.now(), known.correlation_id, known.request_id, known.traceparent)
         try:
             verdicts = await router.committer.submit(submission, len(body))
         except OverloadedError:
-            return self._counted(
-                problem(
-                    request,
-                    503,
-                    "too much is waiting to be kept; send it again",
-                    code="overloaded",
-                    extra={"Retry-After": "1"},
-                )
-            )
+            message = "too much is waiting to be kept; send it again"
+            return problem(request, 503, message, code="overloaded", extra=_SOON)
         except NotKeptError as error:
-            return self._counted(problem(request, 503, f"not kept: {error}; send it again", extra={"Retry-After": "1"}))
+            return problem(request, 503, f"not kept: {error}; send it again", extra=_SOON)
         router.reports.received(submission, verdicts, len(body), milliseconds(request))
-        return self._counted(_accepted(request, verdicts))
+        return _accepted(request, verdicts)
 
     def _refused(self, request: Request, what: str) -> None:
         known = arrive(request)
         self._router.reports.auth_failed(known.correlation_id, known.request_id, what)
 
-    def _counted(self, response: HTTPResponse) -> HTTPResponse:
-        self._router.reports.metrics.received.labels(str(response.status)).inc()
-        return response
 
-
-def _only(values: list[str] | None) -> str | None:
+def _joined(values: list[str] | None) -> str | None:
     """A header that must be there once: two of it are as good as a wrong one."""
     return None if not values else ", ".join(values)
 

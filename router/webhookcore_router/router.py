@@ -39,7 +39,10 @@ _PROBE_MARGIN_SECONDS = 5.0
 class Router:
     """Everything between the listeners and the database. `start` returns when it is ready; `drain` when it is empty."""
 
-    def __init__(self, settings: Settings, limits: Limits, own_ports: tuple[int, ...]) -> None:
+    def __init__(
+        self, settings: Settings, limits: Limits, own_ports: tuple[int, ...], *, on_failure: Callable[[], None]
+    ) -> None:
+        """`on_failure` is called when a part ended by a defect: the process must not go on half."""
         spec, secrets = settings.spec, settings.secrets
         if settings.database_url is None:
             raise ValueError("a router needs a database URL")
@@ -108,8 +111,8 @@ class Router:
         )
         self._flushers: list[asyncio.Task[None]] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self.failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-        """A part of the router ended by a defect: the process must not go on half."""
+        self.failed = False
+        self._on_failure = on_failure
 
     def now(self) -> datetime:
         """The database's time."""
@@ -133,7 +136,7 @@ class Router:
                 self.dispatcher.block(route.name)
         for change in await self.targets.check():
             self._retarget(change)
-        while not await self._join():
+        while not await self._join():  # noqa: ASYNC110 - it is the database that is asked, not a flag
             await asyncio.sleep(_RETRY_SECONDS)
         self._flushers = [self._spawn(self.committer.run(), "flusher") for _ in range(self._limits.flushers)]
         parts = {
@@ -183,9 +186,10 @@ class Router:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
-            _log.critical("the router's %s ended: %r", task.get_name(), error)
-            self.failed.set_result(error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.critical("the router's %s ended by a defect", task.get_name(), exc_info=error)
+            self.failed = True
+            self._on_failure()
 
     async def drain(self) -> None:
         """Nothing new is accepted: ends what is under way, settles it, gives everything else back."""

@@ -7,15 +7,14 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import uvloop
-from sanic import Sanic
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
-from sanic.server.async_server import AsyncioServer
 
 from webhookcore.settings import Settings
-from webhookcore_router.apps import internal_app, public_app
+from webhookcore_router.apps import App, internal_app, public_app
 from webhookcore_router.limits import Limits
 from webhookcore_router.router import Router
 
@@ -41,7 +40,7 @@ async def _serve(settings: Settings, public_port: int, internal_port: int, host:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    router = Router(settings, limits, ports)
+    router = Router(settings, limits, ports, on_failure=stop.set)
     public, internal = [
         await _start(app, sock)
         for app, sock in zip((public_app(settings, router), internal_app(settings, router)), sockets, strict=True)
@@ -49,15 +48,17 @@ async def _serve(settings: Settings, public_port: int, internal_port: int, host:
     _log.info("listening on port %d (public) and %d (internal)", *ports)
     starting = asyncio.create_task(router.start(_age_of_process))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping, router.failed}, return_when=asyncio.FIRST_COMPLETED)
-    if starting.done():
-        starting.result()
-        _log.info("ready")
-        await asyncio.wait({stopping, router.failed}, return_when=asyncio.FIRST_COMPLETED)
-    starting.cancel()
-    await _stop(router, public, internal, limits)
-    stopping.cancel()
-    return 1 if router.failed.done() else 0
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if starting.done():
+            starting.result()
+            _log.info("ready")
+            await stopping
+    finally:
+        starting.cancel()
+        stopping.cancel()
+        await _stop(router, public, internal, limits)
+    return 1 if router.failed else 0
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -74,12 +75,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-async def _start(app: Sanic, sock: socket.socket) -> AsyncioServer:
+async def _start(app: App, sock: socket.socket) -> Any:
     # What `app.run` would note here; without it Sanic sends an empty Alt-Svc with every answer.
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
-    server = await app.create_server(sock=sock)
-    if server is None:
-        raise RuntimeError("Sanic made no server")
+    server: Any = await app.create_server(sock=sock)  # Sanic's own types end here
     await server.startup()
     await server.before_start()
     await server.start_serving()
@@ -87,11 +86,11 @@ async def _start(app: Sanic, sock: socket.socket) -> AsyncioServer:
     return server
 
 
-async def _stop(router: Router, public: AsyncioServer, internal: AsyncioServer, limits: Limits) -> None:
+async def _stop(router: Router, public: Any, internal: Any, limits: Limits) -> None:
     """Readiness 503 → serve a little more → accept nothing new → finish → flush → give leases back."""
     router.draining = True
     router.status = "draining"
-    if router.accepting and not router.failed.done():
+    if router.accepting and not router.failed:
         _log.info("draining: serving %.0f s more", limits.drain_serve_seconds)
         await asyncio.sleep(limits.drain_serve_seconds)
     for server in (public, internal):
@@ -102,7 +101,7 @@ async def _stop(router: Router, public: AsyncioServer, internal: AsyncioServer, 
     _log.info("drained")
 
 
-async def _finish(*servers: AsyncioServer) -> None:
+async def _finish(*servers: Any) -> None:
     """Waits for requests under way; idle connections are closed."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
