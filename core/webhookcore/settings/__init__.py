@@ -1,8 +1,15 @@
 """The settings: a WebhookCoreConfig as types, loaded and checked, with the environment's overrides and the secrets."""
 
+from webhookcore.settings.fields import FieldDoc, describe_fields
 from webhookcore.settings.load import Settings, load_settings, parse_config
 from webhookcore.settings.problems import Problem, SettingsError
-from webhookcore.settings.secrets import Secrets
+from webhookcore.settings.secrets import (
+    DLQ_PROCESSOR_NEEDS,
+    ROUTER_NEEDS,
+    SESSION_CLEANUP_NEEDS,
+    Need,
+    Secrets,
+)
 from webhookcore.settings.spec import (
     HOME_FALLBACK,
     Autoscaling,
@@ -35,17 +42,22 @@ from webhookcore.settings.spec import (
 )
 
 __all__ = [
+    "DLQ_PROCESSOR_NEEDS",
     "HOME_FALLBACK",
+    "ROUTER_NEEDS",
+    "SESSION_CLEANUP_NEEDS",
     "Autoscaling",
     "Cleanup",
     "Database",
     "Dlq",
+    "FieldDoc",
     "Home",
     "Image",
     "Media",
     "Menu",
     "Migrations",
     "Monitoring",
+    "Need",
     "NetworkPolicy",
     "OnExceed",
     "Others",
@@ -67,6 +79,7 @@ __all__ = [
     "Statuses",
     "WebhookCoreSpec",
     "WhatsApp",
+    "describe_fields",
     "load_settings",
     "parse_config",
 ]

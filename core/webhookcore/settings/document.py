@@ -18,6 +18,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from webhookcore.settings.findings import Finding
 from webhookcore.settings.problems import LONGEST_KEY, Loc, Problem, SettingsError, path_of, shortened
 from webhookcore.settings.scalars import TAG, Scalars
 
@@ -31,18 +32,26 @@ LOADER: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that could be read. `problems` holds what is wrong with it as YAML (a key that is given twice)."""
+    """A document that could be read. `findings` holds what is wrong with it as YAML (a key that is given twice)."""
 
     source: str
     data: Any
     lines: dict[Loc, int]
-    problems: tuple[Problem, ...]
+    findings: tuple[Finding, ...]
 
-    def where(self, loc: Loc) -> str:
-        """The file and line of a place, or of the nearest one around it."""
+    def line(self, loc: Loc) -> int:
+        """The line of a place, or of the nearest one around it."""
         while loc and loc not in self.lines:
             loc = loc[:-1]
-        return f"{self.source}:{self.lines.get(loc, 1)}"
+        return self.lines.get(loc, 1)
+
+    def where(self, loc: Loc) -> str:
+        """The file and line of a place."""
+        return f"{self.source}:{self.line(loc)}"
+
+    def problem(self, finding: Finding) -> Problem:
+        """What was found, as its reader is told."""
+        return Problem(path_of(finding.loc), finding.found, finding.allowed, self.where(finding.loc))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ def read_document(text: str, source: str) -> Document:
     except yaml.YAMLError as error:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise _unreadable(f"{source}:{line}", "a character that YAML does not allow", "must be YAML") from error
-    return Document(source, data, reader.lines, tuple(reader.problems))
+    return Document(source, data, reader.lines, tuple(reader.findings))
 
 
 def _unreadable(where: str, found: str, allowed: str) -> SettingsError:
@@ -91,7 +100,7 @@ class _Reader:
         self._anchors: dict[str, Node] = {}
         self._size = 0
         self.lines: dict[Loc, int] = {}
-        self.problems: list[Problem] = []
+        self.findings: list[Finding] = []
 
     def document(self) -> Any:
         next(self._events)  # the stream's start
@@ -129,7 +138,7 @@ class _Reader:
         try:
             return self._scalars.read(event)
         except ValueError as error:
-            self._note(event, loc, str(error), "must be text, a number, true or false")
+            self._note(loc, str(error), "must be text, a number, true or false")
             return None
 
     def _sequence(self, loc: Loc, depth: int) -> tuple[list[Any], int]:
@@ -156,21 +165,16 @@ class _Reader:
     def _key(self, event: Event, loc: Loc, entries: dict[str, Any]) -> str:
         if not isinstance(event, ScalarEvent):
             raise self._refused(event, "a key that is no text", "must be text")
-        key, place = event.value, (*loc, event.value)
-        if key == "<<" and event.implicit[0]:
-            self._note(event, loc, "a merge (<<)", "must be written out")
-        elif not self._scalars.is_text(event):
-            self._note(event, place, f"the key {shortened(key, LONGEST_KEY)}, which is no text", "must be in quotes")
-        if key in entries:
-            self._note(
-                event,
-                place,
-                f"a second {shortened(key, LONGEST_KEY)} (the first is on line {self.lines[place]})",
-                "must be given once",
-            )
-        else:
-            self.lines[place] = _line(event)
         self._bound(event, 1, 0)
+        key, place = event.value, (*loc, event.value)
+        short = shortened(key, LONGEST_KEY)
+        if key == "<<" and event.implicit[0]:
+            self._note(place, "a merge (<<)", "must be written out")
+        elif not self._scalars.is_text(event):
+            self._note(place, f"the key {short}, which is no text", "must be in quotes")
+        if key in entries:
+            self._note(place, f"a second {short} (the first is on line {self.lines[place]})", "must be given once")
+        self.lines[place] = _line(event)
         return key
 
     def _bound(self, event: Event, more: int, depth: int) -> None:
@@ -183,5 +187,5 @@ class _Reader:
     def _refused(self, event: Event, found: str, allowed: str) -> SettingsError:
         return _unreadable(f"{self._source}:{_line(event)}:{_mark(event).column + 1}", found, allowed)
 
-    def _note(self, event: Event, loc: Loc, found: str, allowed: str) -> None:
-        self.problems.append(Problem(path_of(loc), found, allowed, f"{self._source}:{_line(event)}"))
+    def _note(self, loc: Loc, found: str, allowed: str) -> None:
+        self.findings.append(Finding(loc, found, allowed))

@@ -1,15 +1,20 @@
-"""Loads the settings of a part: the config file, the environment's overrides and the secrets, all checked together."""
+"""Loads the settings of a part: the config, the environment's overrides and the secrets, all checked together."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-import yaml
-
+from webhookcore.settings.check import Checked, check
+from webhookcore.settings.document import MAX_CHARACTERS, Document, read_document
+from webhookcore.settings.environment import applied, overrides, router_internal_url
+from webhookcore.settings.finder import Finder
 from webhookcore.settings.problems import Problem, SettingsError
-from webhookcore.settings.secrets import Secrets
-from webhookcore.settings.spec import SecretRef, WebhookCoreSpec
+from webhookcore.settings.secrets import ROUTER_NEEDS, Need, Search, Secrets
+from webhookcore.settings.spec import WebhookCoreSpec
+
+CONFIG: Final = "WEBHOOKCORE_CONFIG"
+SECRETS_DIR: Final = "WEBHOOKCORE_SECRETS_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,49 +25,76 @@ class Settings:
     secrets: Secrets
     database_url: str | None
     router_internal_url: str
+    """Without a slash at its end."""
+    warnings: tuple[Problem, ...] = ()
+    """Fields that were not known and are not heeded."""
 
 
 def parse_config(text: str, source: str) -> WebhookCoreSpec:
-    """Reads one WebhookCoreConfig. Raises SettingsError with all that is wrong."""
-    del source
-    return WebhookCoreSpec.model_validate(yaml.safe_load(text)["spec"])
+    """Reads one WebhookCoreConfig; `source` names it in errors. Raises SettingsError with all that is wrong."""
+    document = read_document(text, source)
+    checked = check(document.data)
+    problems = _problems(document, checked)
+    if problems or checked.view is None:
+        raise SettingsError(problems)
+    return checked.view.spec
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Loads the settings from a file (WEBHOOKCORE_CONFIG when None) and the environment."""
-    name = str(path or environ.get("WEBHOOKCORE_CONFIG", ""))
-    if not name:
-        raise SettingsError((Problem("$WEBHOOKCORE_CONFIG", "nothing", "must name a file with a WebhookCoreConfig"),))
-    path = Path(name)
-    spec = parse_config(path.read_text(encoding="utf-8"), str(path))
-    directory = Path(environ.get("WEBHOOKCORE_SECRETS_DIR") or path.parent / "secrets")
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    need: frozenset[Need] = ROUTER_NEEDS,
+    tolerate_unknown: bool = False,
+) -> Settings:
+    """Loads the settings from a file (that of WEBHOOKCORE_CONFIG where `path` is None) and the environment.
 
-    def secret(variable: str, ref: SecretRef | None) -> str | None:
-        if variable in environ:
-            return environ[variable]
-        file = directory / ref.name / ref.key if ref else None
-        return file.read_text(encoding="utf-8").rstrip("\n") if file and file.exists() else None
-
-    whatsapp = spec.whatsapp
-    internal = SecretRef(name="internal", key="secret")
-    previous = secret("WA_APP_SECRET_PREVIOUS", whatsapp.previous_app_secret_ref)
-    routes = {}
-    for route in spec.routes:
-        ref = route.secret_ref
-        variable = re.sub("[^A-Z0-9]", "_", f"WEBHOOKCORE_SECRET_{ref.name}_{ref.key}".upper()) if ref else ""
-        value = secret(variable, ref)
-        if value:
-            routes[route.name] = value.encode()
-    return Settings(
-        spec=spec,
-        secrets=Secrets(
-            app_secret=(secret("WA_APP_SECRET", whatsapp.app_secret_ref) or "").encode(),
-            previous_app_secret=previous.encode() if previous else None,
-            verify_token=secret("WA_VERIFY_TOKEN", whatsapp.verify_token_ref) or "",
-            access_token=secret("WA_ACCESS_TOKEN", whatsapp.access_token_ref),
-            internal_secret=(secret("WEBHOOKCORE_INTERNAL_SECRET", internal) or "").encode(),
-            routes=routes,
-        ),
-        database_url=secret("DATABASE_URL", spec.database.url_secret_ref),
-        router_internal_url=environ.get("WEBHOOKCORE_ROUTER_INTERNAL_URL", "http://127.0.0.1:9090"),
+    Raises SettingsError with all that is wrong: in the file, in the environment, and with the secrets that are needed.
+    """
+    numbers, problems = overrides(environ)
+    internal_url, more = router_internal_url(environ)
+    problems += more
+    try:
+        path = path or _configured(environ)
+        document = read_document(_read(path), str(path))
+    except SettingsError as error:
+        raise SettingsError((*error.problems, *problems)) from None
+    checked = check(document.data, tolerate_unknown=tolerate_unknown)
+    problems[:0] = _problems(document, checked)
+    if checked.view is None:
+        raise SettingsError(problems)
+    finder = Finder(environ, Path(environ.get(SECRETS_DIR) or path.parent / "secrets"))
+    search = Search(checked.view, document, finder)
+    settings = Settings(
+        spec=applied(checked.view.spec, numbers),
+        secrets=search.secrets(need),
+        database_url=search.database_url(required=Need.DATABASE in need),
+        router_internal_url=internal_url,
+        warnings=tuple(map(document.problem, checked.unknown)),
     )
+    if problems or finder.problems:
+        raise SettingsError((*problems, *finder.problems))
+    return settings
+
+
+def _problems(document: Document, checked: Checked) -> list[Problem]:
+    """What is wrong with a document, from its first line to its last."""
+    findings = sorted((*document.findings, *checked.findings), key=lambda finding: document.line(finding.loc))
+    return [document.problem(finding) for finding in findings]
+
+
+def _configured(environ: Mapping[str, str]) -> Path:
+    if not (name := environ.get(CONFIG)):
+        raise SettingsError([Problem(f"${CONFIG}", "nothing", "must name a file with a WebhookCoreConfig")])
+    return Path(name)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(4 * MAX_CHARACTERS + 1).decode()
+    except OSError as error:
+        found = f"a file that cannot be read ({error.strerror})"
+    except UnicodeDecodeError:
+        found = "a file that is no UTF-8"
+    raise SettingsError([Problem("", found, "must be a file with a WebhookCoreConfig", str(path))])

@@ -19,11 +19,15 @@ class Value:
     bounds: str
     section: type[Section] | None = None
     item: "Value | None" = None
+    """What each item of a list, or each value of a mapping, may hold."""
 
     def must(self) -> str:
         """A clause for errors: what the value must be."""
         article = "an" if self.kind[0] in "aeiou" else "a"
-        return f"must be {article} {self.kind}" + (f": {self.bounds}" if self.bounds else "")
+        fields = self.section.model_fields.values() if self.section else ()
+        required = [f"`{info.alias}`" for info in fields if info.is_required()]
+        bounds = self.bounds or (f"with {', '.join(required)}" if required else "")
+        return f"must be {article} {self.kind}" + (f": {bounds}" if bounds else "")
 
 
 def value_of(info: FieldInfo) -> Value:
@@ -43,17 +47,12 @@ def _value(annotation: Any, metadata: list[Any]) -> Value:
         item = _value(get_args(annotation)[0], [])
         return Value(f"list of {item.kind}s", "; each ".join(filter(None, (bounds, item.bounds))), item=item)
     if get_origin(annotation) is dict:
-        return Value("mapping", "; ".join(filter(None, (bounds, _entry_bounds(*get_args(annotation))))))
+        key, item = (_value(each, []) for each in get_args(annotation))
+        entries = ", ".join(f"{name} {each.bounds}" for name, each in (("keys", key), ("values", item)) if each.bounds)
+        return Value("mapping", "; ".join(filter(None, (bounds, entries))), item=item)
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return Value("mapping", bounds, annotation)
     return Value(_scalar(annotation), bounds)
-
-
-def _entry_bounds(key: Any, value: Any) -> str:
-    words = [
-        f"{name} {bounds}" for name, kind in (("keys", key), ("values", value)) if (bounds := _value(kind, []).bounds)
-    ]
-    return ", ".join(words)
 
 
 def _flat(metadata: Any) -> list[Any]:

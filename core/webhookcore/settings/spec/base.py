@@ -1,9 +1,9 @@
 """What every section of the spec is made of: the model's rules and the bounded types that several sections share."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StrictBool, StrictInt, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -12,7 +12,10 @@ T = TypeVar("T")
 
 
 class Section(BaseModel):
-    """A mapping of the config. Code uses snake_case names, the config camelCase ones and no other."""
+    """A mapping of the config. Code uses snake_case names, the config camelCase ones.
+
+    A field without a value (`tag:` and nothing behind it) is as if it were not there, as in Kubernetes.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -21,6 +24,14 @@ class Section(BaseModel):
         validate_by_alias=True,
         validate_by_name=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        known = {info.alias for info in cls.model_fields.values()}
+        return {name: value for name, value in data.items() if value is not None or name not in known}
 
 
 @dataclass(frozen=True, slots=True)
