@@ -74,7 +74,7 @@ class Envelopes:
         if len(text) > self._limit:
             self.crowded = True
             text = dumps(_essentials(rest))
-        return f"{text[:-1]}," if rest else "{"
+        return "{" if text == "{}" else f"{text[:-1]},"
 
 
 def _essentials(source: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An event's body as a jsonb parameter: itself, or a marked stand-in for what Postgres refuses in jsonb."""
+"""An event's body as a jsonb parameter: itself, or a marked stand-in for what jsonb, or who reads it, refuses."""
 
 import hashlib
 import json
@@ -11,10 +11,13 @@ MAX_DEPTH: Final = 512
 """Levels of nesting; Postgres' own limit depends on its stack."""
 _MARK: Final = "$webhookcore"
 
-_DIGITS_BEFORE_POINT: Final = 131_072
-_DIGITS_AFTER_POINT: Final = 16_383
-_SURELY_SHORT: Final = 8192
-"""Bytes of a body in which no number without an exponent of three digits can be out of numeric's range."""
+_MOST_DIGITS: Final = 4300
+"""Of a number; numeric takes more, but Python, which reads the payload, refuses an int of more."""
+_LARGEST_EXPONENT: Final = 400
+"""More than a double has. jsonb writes exponents out: with numeric's own bound a 9-byte 1e131071 would be read back as
+131,072 digits."""
+_SURELY_SHORT: Final = 4096
+"""Bytes of a body in which no number without an exponent of three digits has too many digits."""
 _EXPONENT: Final = re.compile(rb"[0-9][eE][+-]?[0-9]{3}")
 _SUSPECT_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 # An escaped backslash and a whole surrogate pair are passed over; what is left of the suspects is refused.
@@ -30,7 +33,7 @@ class _Refused(Exception):  # noqa: N818 - an answer on its way out of the parse
 
 
 def storable_json(body: bytes) -> str:
-    """`body` is an event's: a JSON object. The text of it is returned as it is wherever Postgres takes it."""
+    """`body` is an event's: a JSON object. It is returned as it is wherever Postgres takes it."""
     reason = _refused_escape(body) or _refused_number_or_depth(body)
     return _stand_in(body, reason) if reason else body.decode("utf-8")
 
@@ -61,9 +64,8 @@ def _refused_number_or_depth(body: bytes) -> str | None:
 
 def _check_number(text: str) -> None:
     mantissa, _, exponent = text.lower().partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    shift = int(exponent or "0") if len(exponent) <= len("-131072") else _DIGITS_BEFORE_POINT
-    if len(whole) + shift > _DIGITS_BEFORE_POINT or len(fraction) - shift > _DIGITS_AFTER_POINT:
+    short = len(mantissa) <= _MOST_DIGITS and len(exponent) <= len(f"+{_LARGEST_EXPONENT}")
+    if not short or abs(int(exponent or "0")) > _LARGEST_EXPONENT:
         raise _Refused("a number out of range")
 
 
