@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from pyreqwest.client import Client
+from pyreqwest.exceptions import BuilderError
 from pyreqwest.http import Url
 from tests.support.nasty import (
+    AUTHORITY,
     Behaviour,
     NastyServer,
     answers,
@@ -465,6 +467,33 @@ async def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.Monkey
         async with build_client(timeout_ms=4000, most_connections_per_host=1) as client:
             assert (await deliver(sender_of(client), target(server))).outcome == Delivered(200)
         assert (len(server.requests), len(proxy.requests)) == (1, 0)
+
+
+async def test_certificates_are_checked(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's certificate is refused; SSL_CERT_FILE names whom to trust."""
+    async with NastyServer(answers(200), tls=True) as server:
+        to = RouteTarget("mobility", Url(server.url), in_request=0)
+        report = await deliver(sender, to)
+        assert isinstance(report.outcome, Failed)
+        assert report.outcome.code is FailureCode.NETWORK
+        assert report.outcome.detail == "no connection: invalid peer certificate: UnknownIssuer"
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(AUTHORITY))
+        async with build_client(timeout_ms=4000, most_connections_per_host=1) as client:
+            assert (await deliver(sender_of(client), to)).outcome == Delivered(200)
+
+
+async def test_a_machine_without_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare container has no roots: bundled ones are used; variables that lead nowhere are an error."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    with pytest.raises(BuilderError):
+        build_client(timeout_ms=4000, most_connections_per_host=1)
+    async with (
+        NastyServer(answers(200)) as server,
+        build_client(timeout_ms=4000, most_connections_per_host=1, environ={}) as client,
+    ):
+        assert (await deliver(sender_of(client), target(server))).outcome == Delivered(200)
 
 
 async def test_many_at_once(sender: Sender) -> None:

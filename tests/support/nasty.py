@@ -2,13 +2,18 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, Self
 
 LOOPBACK: Final = "127.0.0.1"
 WAIT_SECONDS: Final = 30.0
+_TLS: Final = Path(__file__).with_name("tls")
+AUTHORITY: Final = _TLS / "authority.pem"
+"""Who signed the certificate of a server with `tls`: nobody but the tests knows it, and its key is gone."""
 
 Behaviour = Callable[[asyncio.StreamWriter], Coroutine[None, None, None]]
 """What is done with a connection once a whole request has been read from it."""
@@ -19,17 +24,18 @@ class NastyServer:
     last one repeats. Records each request as bytes.
     """
 
-    def __init__(self, *behaviours: Behaviour) -> None:
+    def __init__(self, *behaviours: Behaviour, tls: bool = False) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self.port = 0
         self._behaviours = behaviours
+        self._tls = tls
         self._open: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/webhook"
+        return f"{'https' if self._tls else 'http'}://{LOOPBACK}:{self.port}/webhook"
 
     def heads(self) -> list[dict[str, str]]:
         """The headers of each request, their names in lower case."""
@@ -49,7 +55,7 @@ class NastyServer:
             await self._changed.wait_for(happened)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0, ssl=_tls_context() if self._tls else None)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -80,6 +86,12 @@ class NastyServer:
     async def _tell(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(_TLS / "server.pem")
+    return context
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:
