@@ -7,43 +7,34 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from webhookcore.settings.fields import FieldDoc, describe_fields
+from webhookcore.settings.fields import ITEM, FieldDoc, describe_fields
 
-TABLE: Final = re.compile(r"(<!-- fields: (?P<prefix>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE: Final = re.compile(r"(<!-- fields: (?P<above>[^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEADING: Final = "| Field | Type | Default | Allowed | Meaning |\n| --- | --- | --- | --- | --- |\n"
 
 
 def renewed(page: str) -> str:
-    """The page with its tables as the types are now."""
-    return TABLE.sub(lambda match: f"{match[1]}{HEADING}{_rows(page, match['prefix'])}{match[3]}", page)
+    """The page with its tables as the types are now. A field stands in the table that names it most precisely."""
+    named = [path for table in TABLE.finditer(page) for path in table["above"].split()]
+    rows = {
+        doc: max((path for path in named if _holds(path, doc.path)), key=len, default="") for doc in describe_fields()
+    }
+
+    def table(match: re.Match[str]) -> str:
+        above = match["above"].split()
+        return f"{match[1]}{HEADING}{''.join(_row(doc) for doc, path in rows.items() if path in above)}{match[3]}"
+
+    return TABLE.sub(table, page)
 
 
-def prefixes(page: str) -> list[str]:
-    """What the page has tables of."""
-    return [match["prefix"] for match in TABLE.finditer(page)]
-
-
-def _rows(page: str, prefix: str) -> str:
-    """The fields below a prefix that no more precise table of the page takes."""
-    narrower = [other for other in prefixes(page) if other.startswith(prefix) and other != prefix]
-    return "".join(
-        _row(doc)
-        for doc in describe_fields()
-        if _below(doc.path, prefix) and not any(_below(doc.path, other) for other in narrower)
-    )
-
-
-def _below(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith((f"{prefix}.", f"{prefix}[]"))
+def _holds(above: str, path: str) -> bool:
+    return path == above or path.startswith((f"{above}.", f"{above}{ITEM}"))
 
 
 def _row(doc: FieldDoc) -> str:
-    cells = (f"`{doc.path}`", doc.type, _default(doc.default), doc.bounds, doc.description)
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
-
-
-def _default(default: str) -> str:
-    return default if default in ("required", "none") else f"`{default}`"
+    default = doc.default if doc.default in ("required", "none") else f"`{doc.default}`"
+    cells = (f"`{doc.path}`", doc.type, default, doc.bounds, doc.description)
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
 
 
 if __name__ == "__main__":
