@@ -27,8 +27,8 @@ def decide(event: Event, session: Session | None, table: RoutingTable, now: date
     decision = (
         table.media.get(event.message_type)
         or _home_word(said, event.sender, table)
-        or table.exact.get(said)
         or table.names.get(chosen)
+        or table.exact.get(said)
         or _keyword_inside(said, table)
         or _state_prefix(chosen, table)
         or live

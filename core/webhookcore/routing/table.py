@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from operator import itemgetter
 from typing import Self
 
 from webhookcore.routing.decision import COUNTED, HOME_SERVICE, Decision, Reason, SessionEffect
@@ -14,7 +13,8 @@ from webhookcore.settings import HOME_FALLBACK, Media, Route, WebhookCoreSpec
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
     """Every text in it is normalised, and every decision ready to be handed out. Where routes compete, the one of
-    higher priority stands first, among equals the one that the config names first.
+    higher priority stands first, among equals the one that the config names first. That no text leads to two places
+    and none is empty is the settings' to ensure.
     """
 
     media: Mapping[str, Decision]
@@ -43,7 +43,7 @@ class RoutingTable:
         home = spec.home.route or HOME_SERVICE
         return cls(
             media=_media(routes),
-            home_words=frozenset(map(normalised, spec.home.keywords)) - {""},
+            home_words=frozenset(map(normalised, spec.home.keywords)),
             home=Decision(home, Reason.HOME_WORD, SessionEffect.CLEAR),
             exact=_exact(routes),
             names={normalised(route.name): _chosen(route, Reason.REPLY_ID, _menu_key(route)) for route in routes},
@@ -79,7 +79,6 @@ def _exact(routes: Sequence[Route]) -> dict[str, Decision]:
     for route in routes:
         for keyword in route.keywords:
             exact.setdefault(normalised(keyword), _chosen(route, Reason.KEYWORD))
-    exact.pop("", None)
     return exact
 
 
@@ -87,7 +86,7 @@ def _prefixes(routes: Iterable[Route]) -> tuple[tuple[str, Decision], ...]:
     prefixes = [
         (normalised(prefix), _chosen(route, Reason.STATE_PREFIX)) for route in routes for prefix in route.state_prefixes
     ]
-    return tuple(sorted(filter(itemgetter(0), prefixes), key=lambda prefix: -len(prefix[0])))
+    return tuple(sorted(prefixes, key=lambda prefix: -len(prefix[0])))
 
 
 def _menu_key(route: Route) -> str | None:
