@@ -28,6 +28,9 @@ class EventName(StrEnum):
     SESSION_CLEANUP_COMPLETED = "SESSION_CLEANUP_COMPLETED"
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Pseudonyms:
     """Keyed hashes that stand for phone numbers and message ids: the same one always, and no way back."""
 
@@ -73,7 +76,7 @@ class EventLog:
         if message_id is not None:
             line["messageId"] = self.pseudonyms.of(message_id)
         line.update(fields)
-        self._lines.append(json.dumps(line, separators=(",", ":")))
+        self._lines.append(_encode(line))
         if not self._buffered:
             self.flush()
 

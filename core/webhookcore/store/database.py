@@ -11,6 +11,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from webhookcore.store.arrays import register
+
 Connection = AsyncConnection[tuple[Any, ...]]
 
 UNAVAILABLE: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError)
@@ -78,6 +80,7 @@ class Database:
     async def _configure(self, conn: Connection) -> None:
         conn.prepare_threshold = 0
         conn.prepared_max = 200
+        register(conn)
         await conn.execute(_SESSION)
         await self.clock.measure(conn)
         self._measured_at = time.monotonic()

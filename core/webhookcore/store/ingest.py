@@ -1,6 +1,6 @@
 """Keeping: what a flush reads under its senders' locks, and the one statement that writes it all."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
+from webhookcore.store.arrays import Blobs, Booleans, Texts, Times
 from webhookcore.store.database import Connection
 from webhookcore.store.locks import sender_lock
 from webhookcore.store.rows import NewRow
@@ -55,8 +56,15 @@ class Kept:
 @asynccontextmanager
 async def flush(conn: Connection) -> AsyncIterator[None]:
     """One pipelined transaction; durable when it ends without an error. Two round trips: read, then keep and commit."""
-    async with conn.pipeline(), conn.transaction():
-        yield
+    try:
+        async with conn.pipeline():
+            await conn.execute("BEGIN")
+            yield
+            await conn.execute("COMMIT")
+    except BaseException:
+        if not conn.closed:
+            await conn.rollback()
+        raise
 
 
 async def read_state(
@@ -70,11 +78,11 @@ async def read_state(
     if locked:
         name, values = sender_lock(locked)
         await conn.execute(_LOCKS[name], values)
-    seen = await conn.execute(_SQL["seen"], {"keys": keys}, binary=True)
-    sessions = await conn.execute(_SQL["sessions"], {"senders": senders}, binary=True) if senders else None
+    seen = await conn.execute(_SQL["seen"], {"keys": Blobs(keys)}, binary=True)
+    sessions = await conn.execute(_SQL["sessions"], {"senders": Texts(senders)}, binary=True) if senders else None
     lanes = None
     if locked:
-        values = {"senders": list(locked), "me": me, "now": now}
+        values = {"senders": Texts(locked), "me": me, "now": now}
         lanes = await conn.execute(_SQL["foreign_lanes"], values, binary=True)
     for key, route, reason in await seen.fetchall():
         state.seen[bytes(key)] = (route, reason)
@@ -98,32 +106,31 @@ async def keep(
     sessions: dict[str, SessionRow],
 ) -> AsyncCursor[tuple[Any, ...]]:
     """Inside `flush`: writes rows, dedupe keys (key, route, reason) and sessions. `kept` reads the answer after it."""
-    key_columns = _columns(keys, 3)
     return await conn.execute(
         _SQL["keep"],
         {
             "me": me,
             "now": now,
-            "keys": key_columns[0],
-            "key_routes": key_columns[1],
-            "key_reasons": key_columns[2],
-            "event_keys": [row.dedupe_key for row in rows],
-            "senders": [row.sender for row in rows],
-            "routes": [row.route for row in rows],
-            "owned": [row.owned for row in rows],
-            "received_at": [row.received_at for row in rows],
-            "due_at": [row.due_at for row in rows],
-            "message_ids": [row.message_id for row in rows],
-            "idempotency_keys": [row.idempotency_key for row in rows],
-            "reasons": [row.reason for row in rows],
-            "menu_selections": [row.menu_selection for row in rows],
-            "correlation_ids": [row.correlation_id for row in rows],
-            "request_ids": [row.request_id for row in rows],
-            "traceparents": [row.traceparent for row in rows],
-            "bodies": [row.body for row in rows],
-            "session_senders": list(sessions),
-            "session_services": [session.active_service for session in sessions.values()],
-            "session_tats": [session.rate_tat for session in sessions.values()],
+            "keys": Blobs([key for key, _, _ in keys]),
+            "key_routes": Texts([route for _, route, _ in keys]),
+            "key_reasons": Texts([reason for _, _, reason in keys]),
+            "event_keys": Blobs([row.dedupe_key for row in rows]),
+            "senders": Texts([row.sender for row in rows]),
+            "routes": Texts([row.route for row in rows]),
+            "owned": Booleans([row.owned for row in rows]),
+            "received_at": Times([row.received_at for row in rows]),
+            "due_at": Times([row.due_at for row in rows]),
+            "message_ids": Texts([row.message_id for row in rows]),
+            "idempotency_keys": Texts([row.idempotency_key for row in rows]),
+            "reasons": Texts([row.reason for row in rows]),
+            "menu_selections": Texts([row.menu_selection for row in rows]),
+            "correlation_ids": Texts([row.correlation_id for row in rows]),
+            "request_ids": Texts([row.request_id for row in rows]),
+            "traceparents": Texts([row.traceparent for row in rows]),
+            "bodies": Blobs([row.body for row in rows]),
+            "session_senders": Texts(sessions),
+            "session_services": Texts([session.active_service for session in sessions.values()]),
+            "session_tats": Times([session.rate_tat for session in sessions.values()]),
         },
         binary=True,
     )
@@ -136,7 +143,3 @@ async def kept(answer: AsyncCursor[tuple[Any, ...]]) -> Kept:
         raise RuntimeError("the statement `keep` returned no row")
     ids, inserted, lease_stands = row
     return Kept(list(ids or ()), None if inserted is None else {bytes(key) for key in inserted}, lease_stands)
-
-
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from webhookcore.store.arrays import Texts
+
 _CLASS: Final = 0x57_48_43  # "WHC"
 
 CLAIM: Final = (_CLASS, 1)
@@ -25,4 +27,4 @@ def sender_lock(senders: set[str]) -> tuple[str, dict[str, object]]:
     lock_class, gate = SENDERS
     if len(senders) > MOST_SENDERS:
         return "lock_all_senders", {"lock_class": lock_class, "gate": gate}
-    return "lock_senders", {"lock_class": lock_class, "gate": gate, "senders": sorted(senders)}
+    return "lock_senders", {"lock_class": lock_class, "gate": gate, "senders": Texts(senders)}
