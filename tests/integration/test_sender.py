@@ -304,6 +304,13 @@ async def test_64_kib_are_read_for_the_connections_sake(sender: Sender) -> None:
         assert (await deliver(sender, target(server))).outcome == Delivered(200)
 
 
+async def test_a_service_that_closes_without_a_word(sender: Sender) -> None:
+    """A connection that is closed after its answer is not taken for the next delivery."""
+    async with NastyServer(sends_and_closes(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")) as server:
+        for _ in range(20):
+            assert (await deliver(sender, target(server))).outcome == Delivered(200)
+
+
 async def test_nobody_listens(sender: Sender) -> None:
     """A refused connection is tried again; the reason names the system's error."""
     report = await deliver(sender, target(free_port()))
