@@ -19,11 +19,9 @@ def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def parse(config: Path) -> WebhookCoreSpec:
-    """The spec alone, without secrets."""
+    """The spec alone, without secrets. Raises SettingsError for what is wrong in it."""
     try:
         return parse_config(config.read_text(encoding="utf-8"), str(config))
-    except SettingsError as error:
-        raise refusal(error) from None
     except (OSError, UnicodeDecodeError) as error:
         raise TroubleError(f"the config {config} cannot be read: {error}", EXIT_CONFIGURATION) from None
 

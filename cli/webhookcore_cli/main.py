@@ -1,12 +1,24 @@
 """The command `webhookcore`: its subcommands, their options and their help. What they do is imported when they run."""
 
+import json
+import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from webhookcore_cli.trouble import TroubleError
+from webhookcore_cli import dlq_commands
+from webhookcore_cli.options import (
+    DEFAULT_DATA_DIR,
+    ConfigOption,
+    DataDirOption,
+    InternalPortOption,
+    JsonOption,
+    PortOption,
+)
+from webhookcore_cli.trouble import EXIT_CONFIGURATION, EXIT_FAILED, TroubleError
 
 app = typer.Typer(
     name="webhookcore",
@@ -17,19 +29,7 @@ app = typer.Typer(
     help="Receives WhatsApp webhooks, keeps them safe, routes them to the right service and delivers them.",
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", envvar="WEBHOOKCORE_CONFIG", help="The file with the WebhookCoreConfig."),
-]
-
-PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The public listener: Meta's notifications.")]
-InternalPortOption = Annotated[
-    int, typer.Option(min=1, max=65535, help="The internal listener: redelivery, metrics, probes.")
-]
-DEFAULT_DATA_DIR = Path(".webhookcore")
-DataDirOption = Annotated[
-    Path, typer.Option(envvar="WEBHOOKCORE_DATA_DIR", help="Where `webhookcore run` keeps its data.")
-]
+app.add_typer(dlq_commands.app, name="dlq")
 
 
 @app.command()
@@ -97,6 +97,86 @@ def session_cleanup(config: ConfigOption = None) -> None:
     from webhookcore_cli import parts
 
     raise typer.Exit(parts.session_cleanup(config))
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The file with the WebhookCoreConfig.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check a config: all that is wrong with it at once, or the routes that it makes. Needs no secret."""
+    from webhookcore.settings import SettingsError
+    from webhookcore_cli import check, configuration, output
+
+    try:
+        spec = configuration.parse(config)
+    except SettingsError as error:
+        if not as_json:
+            raise configuration.refusal(error) from None
+        typer.echo(json.dumps(check.refused(error), indent=2))
+        raise typer.Exit(EXIT_CONFIGURATION) from None
+    if as_json:
+        typer.echo(json.dumps(check.as_dict(spec), indent=2))
+        return
+    output.print_table(check.COLUMNS, check.route_rows(spec))
+    typer.echo(f"{config} is valid.")
+
+
+@app.command()
+def send(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the customer writes.")],
+    sender: Annotated[str, typer.Option("--from", help="The customer's number, with the country's code.")],
+    reply_id: Annotated[
+        str | None, typer.Option(help="Send a choice from a list instead, TEXT being its title: a route's name, ...")
+    ] = None,
+    message_id: Annotated[str | None, typer.Option(help="The message's id; the same one again is a repeat.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where to post; default: the system that runs here.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+) -> None:
+    """Post a signed notification, as Meta would, and show the answer.
+
+    Examples:
+    * `webhookcore send "ride" --from 491701234567`
+    * `webhookcore send "Rides" --reply-id wa-webhook-mobility --from 491701234567`
+    """
+    from webhookcore_cli import output, send, whatsapp_message, which_system
+
+    number = whatsapp_message.phone_number(sender)
+    wamid = message_id or whatsapp_message.message_id(number, os.urandom(12))
+    body = whatsapp_message.notification(text, number, wamid, datetime.now(UTC), reply_id)
+    sent = send.send(which_system.receiver(url, config, data_dir, os.environ), body)
+    if as_json:
+        typer.echo(json.dumps({**sent.as_dict(), "messageId": wamid}, indent=2))
+    else:
+        output.print_facts([*send.facts(sent), ("message id", wamid)])
+    raise typer.Exit(0 if sent.accepted else EXIT_FAILED)
+
+
+@app.command()
+def jobs(
+    runs: Annotated[int, typer.Option(min=1, max=100, help="How many of each job's last runs.")] = 5,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+) -> None:
+    """Show when each job runs next, and what its last runs came to."""
+    from webhookcore_cli import database, jobs, output, which_system
+    from webhookcore_cli.local.scheduled_job import plans
+
+    planned = plans(which_system.settings_of(config, data_dir, os.environ).spec)
+    last, now = database.work(
+        which_system.database_url(config, data_dir, os.environ),
+        lambda conn, now: jobs.last_runs(conn, now, runs),
+    )
+    if as_json:
+        typer.echo(json.dumps(jobs.as_dict(planned, last, now), indent=2))
+        return
+    newest = {run.jobname: run for run in reversed(last)}
+    output.print_table(jobs.PLAN_COLUMNS, [jobs.plan_row(plan, newest.get(plan.name), now) for plan in planned])
+    if last:
+        output.print_table(jobs.RUN_COLUMNS, [jobs.run_row(run) for run in last])
 
 
 def main() -> None:

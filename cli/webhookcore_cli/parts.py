@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from webhookcore.settings import SettingsError
 from webhookcore_cli import configuration
 from webhookcore_cli.trouble import TroubleError
 
@@ -11,7 +12,10 @@ from webhookcore_cli.trouble import TroubleError
 def run(config: Path | None, host: str, port: int, internal_port: int, data_dir: Path, *, examples: bool) -> None:
     """The local mode, until Ctrl-C."""
     config = config or configuration.example()
-    spec = configuration.parse(config)
+    try:
+        spec = configuration.parse(config)
+    except SettingsError as error:
+        raise configuration.refusal(error) from None
     from webhookcore_cli.local import run as local
     from webhookcore_cli.local.console import Console
     from webhookcore_cli.local.system import Options

@@ -4,6 +4,7 @@ from typing import Final
 
 EXIT_FAILED: Final = 1
 """Try again, or look closer."""
+EXIT_USAGE: Final = 2
 EXIT_CONFIGURATION: Final = 78
 """It will not get better by itself (EX_CONFIG): Kubernetes must not repeat the Job."""
 

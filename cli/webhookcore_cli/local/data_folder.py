@@ -31,7 +31,11 @@ class Running:
     internal_url: str
     database_url: str
     config: str
-    socket_dir: str = ""
+    made: tuple[str, ...]
+    """The secrets that come from the data folder."""
+    secrets_dir: str
+    socket_dir: str
+    """Where the embedded Postgres listens; empty where there is none."""
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

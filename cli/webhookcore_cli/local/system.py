@@ -11,7 +11,7 @@ from typing import Final
 
 from webhookcore.settings import WebhookCoreSpec
 from webhookcore_cli import configuration
-from webhookcore_cli.local import banner
+from webhookcore_cli.local import banner, router_events
 from webhookcore_cli.local.children import Children
 from webhookcore_cli.local.console import Console
 from webhookcore_cli.local.data_folder import DataFolder, Running
@@ -88,6 +88,8 @@ class LocalSystem:
             internal_url=env["WEBHOOKCORE_ROUTER_INTERNAL_URL"],
             database_url=env["DATABASE_URL"],
             config=str(environment.config),
+            made=environment.made,
+            secrets_dir=env["WEBHOOKCORE_SECRETS_DIR"],
             socket_dir=str(postgres.socket_dir) if postgres else "",
         )
         folder.tell(running)
@@ -168,6 +170,7 @@ class LocalSystem:
         options = self._options
         arguments = ["--config", str(config), "--host", options.host, "--port", str(options.port)]
         arguments += ["--internal-port", str(options.internal_port), "--drain-seconds", "0"]
+        self._watched.append(asyncio.create_task(router_events.follow(children.out("router"), self._console)))
         router = SupervisedRouter(children, arguments, options.internal_port, self._console)
         self._stack.push_async_callback(router.stop)
         await router.start()

@@ -1,0 +1,26 @@
+"""Options that several commands take."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="WEBHOOKCORE_CONFIG", help="The file with the WebhookCoreConfig."),
+]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The public listener: Meta's notifications.")]
+InternalPortOption = Annotated[
+    int, typer.Option(min=1, max=65535, help="The internal listener: redelivery, metrics, probes.")
+]
+DEFAULT_DATA_DIR: Final = Path(".webhookcore")
+DataDirOption = Annotated[
+    Path, typer.Option(envvar="WEBHOOKCORE_DATA_DIR", help="Where `webhookcore run` keeps its data.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+RevealOption = Annotated[
+    bool, typer.Option("--reveal", help="Show phone numbers, message ids and the message itself in the clear.")
+]
+RouteOption = Annotated[str | None, typer.Option(help="Only this route's.")]
+SinceOption = Annotated[str | None, typer.Option(help="Made at or after: 2025-11-24T19:00 (UTC), or 30m, 2h, 7d ago.")]
+UntilOption = Annotated[str | None, typer.Option(help="Made before; written like --since.")]

@@ -1,0 +1,54 @@
+"""How commands show things to a person: tables and times, without colours where nobody looks."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_WITHOUT_TERMINAL = 160
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+    """Values are shown as they are: square brackets in them are no markup."""
+    table = Table(*columns, box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(value) for value in row))
+    console.print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Names on the left, values on the right."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, Text(value))
+    console.print(table)
+
+
+_UNITS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
+
+
+def moment(at: datetime | None) -> str:
+    """UTC to the second, as logs write it; an em dash for never."""
+    return "—" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def distance(at: datetime | None, now: datetime) -> str:
+    """How far away a moment is, in the largest unit that fits."""
+    if at is None:
+        return "—"
+    seconds = (at - now).total_seconds()
+    amount, unit = next(
+        (int(abs(seconds) / size), unit) for unit, size in _UNITS.items() if abs(seconds) >= size or size == 1
+    )
+    return f"in {amount} {unit}" if seconds > 0 else f"{amount} {unit} ago"
+
+
+def iso(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
