@@ -20,11 +20,6 @@ class Place:
     change: dict[str, Any]
 
     @property
-    def field(self) -> str:
-        field = self.change.get("field")
-        return field if isinstance(field, str) else ""
-
-    @property
     def value(self) -> dict[str, Any]:
         value: dict[str, Any] = self.change["value"]
         return value

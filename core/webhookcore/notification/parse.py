@@ -5,8 +5,8 @@ from typing import Any, Final
 from webhookcore.notification import exact_json
 
 MAX_DEPTH: Final = 800
-"""Levels of nesting. Python's own limit lies near 1,000, less what the caller's stack takes; a bound of our own makes
-every Python version refuse the same bodies."""
+"""Levels of nesting. Python's own limit lies near 1,000, less what the caller's stack takes; with a bound of our own
+every Python version refuses the same bodies, and what was read can be written again a few calls deeper."""
 
 
 class NotANotification(ValueError):  # noqa: N818 - says what the body is, not that something broke

@@ -280,12 +280,12 @@ def test_the_fallback_may_be_a_route() -> None:
 
 def test_without_a_sender_there_is_no_home_no_fallback_and_no_session() -> None:
     """Nobody could be shown a menu; what a keyword decides is delivered, and what nothing decides is counted."""
-    nobody = {"from": ""}
-    assert decided(meta.text("hi", **nobody)) == COUNTED
-    assert decided(meta.text("x", **nobody)) == COUNTED
-    assert decided(meta.text("taxi", **nobody)) == Decision("rides", Reason.KEYWORD)
-    assert decided(meta.text("1", **nobody)) == Decision("rides", Reason.MENU_KEY, menu_selection="1")
-    assert decided(meta.audio(**nobody)) == Decision("insurance", Reason.MEDIA)
+    nobody = ""
+    assert decided(meta.text("hi", nobody)) == COUNTED
+    assert decided(meta.text("x", nobody)) == COUNTED
+    assert decided(meta.text("taxi", nobody)) == Decision("rides", Reason.KEYWORD)
+    assert decided(meta.text("1", nobody)) == Decision("rides", Reason.MENU_KEY, menu_selection="1")
+    assert decided(meta.audio(nobody)) == Decision("insurance", Reason.MEDIA)
 
 
 def test_a_sender_without_a_number_is_a_sender() -> None:
