@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 from tests.support.ports import free_port
 
+from webhookcore.store.migrate import migrate
 from webhookcore_cli.local.postgres import EmbeddedPostgres
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -28,13 +29,6 @@ def server(folder: Path, *, tcp: bool = False, **settings: str) -> Iterator[Embe
         yield postgres
     finally:
         postgres.close()
-
-
-def migrate(url: str) -> None:
-    """Bring a database to the newest schema."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            connection.execute(path.read_bytes())
 
 
 class Databases:
@@ -70,7 +64,7 @@ class Databases:
         if self._template is None:
             name = f"{self._prefix}_template"
             self._create(name, "template0")
-            migrate(self.url(name))
+            migrate(self.url(name), say=print, folder=MIGRATIONS)
             self._template = name
         return self._template
 
