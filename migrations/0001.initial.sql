@@ -19,6 +19,8 @@ CREATE TABLE inbox (
     route           text NOT NULL,
     owner           uuid,
     attempts        integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    -- The router that owned it is gone and may have sent it.
+    taken_over      boolean NOT NULL DEFAULT false,
     received_at     timestamptz NOT NULL,
     due_at          timestamptz NOT NULL,
     message_id      text,
@@ -32,7 +34,9 @@ CREATE TABLE inbox (
     -- Whoever owns a row may be sending it: then the attempt was counted first.
     CONSTRAINT inbox_owned_is_counted CHECK (owner IS NULL OR attempts > 0)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
-CREATE INDEX inbox_owner_route ON inbox (owner, route, id);
+-- What waits for a router: few rows while services are well. due_at never falls inside a lane, so this order keeps the
+-- lane's.
+CREATE INDEX inbox_waiting ON inbox (route, due_at, id) WHERE owner IS NULL;
 CREATE INDEX inbox_lane ON inbox (sender, route, id);
 
 -- What has been seen, for as long as Meta may repeat it. The key is a SHA-256.
@@ -89,9 +93,15 @@ CREATE TABLE wa_dead_letter_queue (
     CONSTRAINT dlq_lease_is_whole CHECK ((lease_owner IS NULL) = (lease_until IS NULL)),
     CONSTRAINT dlq_settled_has_no_lease CHECK (lease_owner IS NULL OR NOT (processed OR abandoned_at IS NOT NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX dlq_due ON wa_dead_letter_queue (next_retry_at) WHERE NOT processed AND abandoned_at IS NULL;
--- The lanes (from_number, route) that a redelivery occupies now.
-CREATE INDEX dlq_leased_lane ON wa_dead_letter_queue (from_number, route) WHERE lease_owner IS NOT NULL;
+-- What a processor may claim, oldest first. The whole order is in the key, so that a run can go on where its last claim
+-- ended; a leased row is not in it.
+CREATE INDEX dlq_due ON wa_dead_letter_queue (next_retry_at, received_at, id)
+    WHERE NOT processed AND abandoned_at IS NULL AND lease_owner IS NULL;
+-- The lanes (from_number, route) that a redelivery occupies now: never two of one lane. Without a sender, each row is a
+-- lane of its own.
+CREATE UNIQUE INDEX dlq_leased_lane ON wa_dead_letter_queue
+    (from_number, route, (CASE WHEN from_number = '' THEN id ELSE '00000000-0000-0000-0000-000000000000' END))
+    WHERE lease_owner IS NOT NULL;
 CREATE INDEX dlq_route ON wa_dead_letter_queue (route, created_at);
 
 -- A service's circuit breaker, shared by all routers; written on transitions only.

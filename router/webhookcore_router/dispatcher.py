@@ -127,7 +127,7 @@ class Dispatcher:
             return None
         lanes.begin(row)
         try:
-            return await self._deliver(row, probe=probe, taken_over=False)
+            return await self._deliver(row, probe=probe)
         finally:
             self._done(row)
 
@@ -144,7 +144,7 @@ class Dispatcher:
 
     async def _run(self, me: UUID, row: Row, *, probe: bool) -> None:
         try:
-            outcome, attempts = await self._deliver(row, probe=probe, taken_over=row.attempts > 1)
+            outcome, attempts = await self._deliver(row, probe=probe)
             match outcome:
                 case Delivered():
                     self._settler.delivered(me, row)
@@ -163,11 +163,11 @@ class Dispatcher:
         if row.route not in self._blocked:
             self._pump(row.route)
 
-    async def _deliver(self, row: Row, *, probe: bool, taken_over: bool) -> tuple[Outcome, int]:
+    async def _deliver(self, row: Row, *, probe: bool) -> tuple[Outcome, int]:
         failed: bool | None = None
         try:
             report = await self._sender.deliver(
-                _delivery(row, taken_over=taken_over), self._targets[row.route], time.monotonic() + self._timeout
+                _delivery(row), self._targets[row.route], time.monotonic() + self._timeout
             )
             failed = report.service_failed
         finally:
@@ -186,7 +186,7 @@ class Dispatcher:
             self._breakers.record(service, failed=failed)
 
 
-def _delivery(row: Row, *, taken_over: bool) -> Delivery:
+def _delivery(row: Row) -> Delivery:
     return Delivery(
         row.body,
         row.attempts,
@@ -196,5 +196,5 @@ def _delivery(row: Row, *, taken_over: bool) -> Delivery:
         row.received_at,
         row.menu_selection,
         row.traceparent,
-        taken_over=taken_over,
+        taken_over=row.taken_over,
     )

@@ -134,10 +134,11 @@ class Router:
         for route in self.routes.all():
             if route.paused:
                 self.dispatcher.block(route.name)
-        for change in await self.targets.check():
-            self._retarget(change)
+        checking = asyncio.create_task(self.targets.check())
         while not await self._join():  # noqa: ASYNC110 - it is the database that is asked, not a flag
             await asyncio.sleep(_RETRY_SECONDS)
+        for change in await checking:
+            self._retarget(change)
         self._flushers = [self._spawn(self.committer.run(), "flusher") for _ in range(self._limits.flushers)]
         parts = {
             "settler": self.settler.run(),

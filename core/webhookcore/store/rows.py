@@ -41,6 +41,8 @@ class Row:
     request_id: str
     traceparent: str | None
     body: bytes
+    taken_over: bool = False
+    """Whether a router that is gone owned it, and may have sent it."""
 
     @classmethod
     def accepted(cls, row_id: int, new: NewRow) -> "Row":

@@ -89,7 +89,7 @@ UPDATE inbox SET owner = mine.id, attempts = attempts + 1
 FROM mine
 WHERE inbox.id IN (SELECT id FROM picked) AND inbox.owner IS NULL
 RETURNING inbox.id, sender, route, attempts, received_at, message_id, idempotency_key, reason, menu_selection,
-          correlation_id, request_id, traceparent, body
+          correlation_id, request_id, traceparent, body, taken_over
 
 -- name: delivered
 -- Fenced: a row that somebody took over stays.
@@ -122,7 +122,7 @@ UPDATE inbox SET owner = NULL WHERE id = ANY(%(ids)s) AND owner = %(me)s
 -- name: expired
 -- Parked rows that waited longer than their route allows.
 SELECT id, sender, route, attempts, received_at, message_id, idempotency_key, reason, menu_selection,
-       correlation_id, request_id, traceparent, body
+       correlation_id, request_id, traceparent, body, taken_over
 FROM inbox
 WHERE owner IS NULL AND route = %(route)s AND due_at <= %(cutoff)s
 ORDER BY due_at, id

@@ -16,7 +16,7 @@ DELETE FROM router_instances WHERE lease_until <= %(now)s RETURNING id
 
 -- name: free
 -- A seq scan, on purpose: routers die rarely, and an index would be written with every event.
-UPDATE inbox SET owner = NULL WHERE owner = ANY(%(ids)s)
+UPDATE inbox SET owner = NULL, taken_over = true WHERE owner = ANY(%(ids)s)
 
 -- name: unregister
 DELETE FROM router_instances WHERE id = %(id)s
