@@ -1,21 +1,39 @@
 """Reads the settings for a command and turns what is wrong with them into one message."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from webhookcore.settings import Settings, SettingsError, WebhookCoreSpec, load_settings, parse_config
+from webhookcore.settings import (
+    ROUTER_NEEDS,
+    Need,
+    Settings,
+    SettingsError,
+    WebhookCoreSpec,
+    load_settings,
+    parse_config,
+)
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
 EXAMPLE: Final = Path("examples/webhookcoreconfig.yaml")
 
 
-def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
-    """The settings, or TroubleError with every problem at once and exit code 78."""
+def load(
+    config: Path | None,
+    environ: Mapping[str, str],
+    need: frozenset[Need] = ROUTER_NEEDS,
+    *,
+    tolerate_unknown: bool = False,
+) -> Settings:
+    """The settings, or TroubleError with every problem at once and exit code 78. Warnings go to stderr."""
     try:
-        return load_settings(config, environ)
+        settings = load_settings(config, environ, need=need, tolerate_unknown=tolerate_unknown)
     except SettingsError as error:
         raise refusal(error) from None
+    for warning in settings.warnings:
+        sys.stderr.write(f"webhookcore: warning, not heeded: {warning}\n")
+    return settings
 
 
 def parse(config: Path) -> WebhookCoreSpec:
@@ -39,4 +57,4 @@ def refusal(error: SettingsError) -> TroubleError:
     """All problems of a config, one a line, under a heading that counts them."""
     count = len(error.problems)
     heading = "1 problem" if count == 1 else f"{count} problems"
-    return TroubleError(f"The configuration has {heading}; nothing was started.\n{error}", EXIT_CONFIGURATION)
+    return TroubleError(f"the configuration has {heading}:\n{error}", EXIT_CONFIGURATION)

@@ -117,6 +117,7 @@ def retry(
     * `webhookcore dlq retry --route wa-webhook-jobs --abandoned --since 1d --dry-run`
     """
     from webhookcore.events import EventLog, Pseudonyms
+    from webhookcore.settings import Need
     from webhookcore.store import on_call
     from webhookcore_cli import database, dead_letters, which_system
 
@@ -131,7 +132,7 @@ def retry(
         )
         _show_dry_run(letters, now, as_json=as_json)
         return
-    settings = which_system.settings_of(config, data_dir, os.environ)
+    settings = which_system.settings_of(config, data_dir, os.environ, Need.INTERNAL)
     url = which_system.database_url(config, data_dir, os.environ)
     requeued, now = database.work(
         url, lambda conn, now: dead_letters.retry(conn, selection, abandoned_only=abandoned, now=now)

@@ -17,6 +17,7 @@ from webhookcore_cli.options import (
     InternalPortOption,
     JsonOption,
     PortOption,
+    TolerateOption,
 )
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, EXIT_FAILED, TroubleError
 
@@ -68,11 +69,14 @@ def router(
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="How long it still serves after SIGTERM: load balancers learn of it late.")
     ] = 5.0,
+    tolerate_unknown: TolerateOption = False,
 ) -> None:
     """Run one router until SIGTERM, which drains it."""
     from webhookcore_cli import parts
 
-    raise typer.Exit(parts.router(config, host, port, internal_port, drain_seconds))
+    raise typer.Exit(
+        parts.router(config, host, port, internal_port, drain_seconds=drain_seconds, tolerate_unknown=tolerate_unknown)
+    )
 
 
 @app.command()
@@ -84,19 +88,19 @@ def migrate(config: ConfigOption = None) -> None:
 
 
 @app.command("dlq-processor")
-def dlq_processor(config: ConfigOption = None) -> None:
+def dlq_processor(config: ConfigOption = None, tolerate_unknown: TolerateOption = False) -> None:
     """Deliver again what is due in the dead letter queue: one run, one JSON line last."""
     from webhookcore_cli import parts
 
-    raise typer.Exit(parts.dlq_processor(config))
+    raise typer.Exit(parts.dlq_processor(config, tolerate_unknown=tolerate_unknown))
 
 
 @app.command("session-cleanup")
-def session_cleanup(config: ConfigOption = None) -> None:
+def session_cleanup(config: ConfigOption = None, tolerate_unknown: TolerateOption = False) -> None:
     """Delete stale sessions and what is past its retention: one run, one JSON line last."""
     from webhookcore_cli import parts
 
-    raise typer.Exit(parts.session_cleanup(config))
+    raise typer.Exit(parts.session_cleanup(config, tolerate_unknown=tolerate_unknown))
 
 
 @app.command()

@@ -9,6 +9,9 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="WEBHOOKCORE_CONFIG", help="The file with the WebhookCoreConfig."),
 ]
+TolerateOption = Annotated[
+    bool, typer.Option("--tolerate-unknown", help="Warn of unknown fields: the config may be a newer release's.")
+]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The public listener: Meta's notifications.")]
 InternalPortOption = Annotated[
     int, typer.Option(min=1, max=65535, help="The internal listener: redelivery, metrics, probes.")

@@ -3,10 +3,13 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Final
 
-from webhookcore.settings import SettingsError
+from webhookcore.settings import DLQ_PROCESSOR_NEEDS, ROUTER_NEEDS, SESSION_CLEANUP_NEEDS, Need, SettingsError
 from webhookcore_cli import configuration
 from webhookcore_cli.trouble import TroubleError
+
+_MIGRATE_NEEDS: Final = frozenset({Need.DATABASE})
 
 
 def run(config: Path | None, host: str, port: int, internal_port: int, data_dir: Path, *, examples: bool) -> None:
@@ -24,9 +27,11 @@ def run(config: Path | None, host: str, port: int, internal_port: int, data_dir:
     asyncio.run(local.run(options, spec, os.environ, Console()))
 
 
-def router(config: Path | None, host: str, port: int, internal_port: int, drain_seconds: float) -> int:
+def router(
+    config: Path | None, host: str, port: int, internal_port: int, *, drain_seconds: float, tolerate_unknown: bool
+) -> int:
     """Serve until SIGTERM; the exit code."""
-    settings = configuration.load(config, os.environ)
+    settings = configuration.load(config, os.environ, ROUTER_NEEDS, tolerate_unknown=tolerate_unknown)
     from webhookcore_router import server
     from webhookcore_router.limits import Limits
 
@@ -36,17 +41,17 @@ def router(config: Path | None, host: str, port: int, internal_port: int, drain_
         raise TroubleError(f"{error}. Choose other ports with --port and --internal-port.") from None
 
 
-def dlq_processor(config: Path | None) -> int:
+def dlq_processor(config: Path | None, *, tolerate_unknown: bool) -> int:
     """One run over everything that is due; the exit code."""
-    settings = configuration.load(config, os.environ)
+    settings = configuration.load(config, os.environ, DLQ_PROCESSOR_NEEDS, tolerate_unknown=tolerate_unknown)
     from webhookcore_workers import dlq_processor
 
     return dlq_processor.main(settings)
 
 
-def session_cleanup(config: Path | None) -> int:
+def session_cleanup(config: Path | None, *, tolerate_unknown: bool) -> int:
     """One run; the exit code."""
-    settings = configuration.load(config, os.environ)
+    settings = configuration.load(config, os.environ, SESSION_CLEANUP_NEEDS, tolerate_unknown=tolerate_unknown)
     from webhookcore_workers import session_cleanup
 
     return session_cleanup.main(settings)
@@ -54,7 +59,7 @@ def session_cleanup(config: Path | None) -> int:
 
 def migrate(config: Path | None) -> int:
     """Bring the database to this release's schema; the exit code. DATABASE_URL is enough, no config is needed."""
-    url = os.environ.get("DATABASE_URL") or configuration.load(config, os.environ).database_url
+    url = os.environ.get("DATABASE_URL") or configuration.load(config, os.environ, _MIGRATE_NEEDS).database_url
     from webhookcore_workers import migrate
 
     return migrate.main(url)

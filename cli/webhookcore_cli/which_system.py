@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from webhookcore.settings import Settings
+from webhookcore.settings import Need, Settings
 from webhookcore_cli import configuration
 from webhookcore_cli.local import made_secrets
 from webhookcore_cli.local.data_folder import SECRETS, Running
@@ -22,10 +22,10 @@ class Receiver:
     app_secret: bytes
 
 
-def settings_of(config: Path | None, data_dir: Path, environ: Mapping[str, str]) -> Settings:
+def settings_of(config: Path | None, data_dir: Path, environ: Mapping[str, str], *need: Need) -> Settings:
     """The settings of the system that is meant. TroubleError where none is named and none runs."""
     if config is not None:
-        return configuration.load(config, environ)
+        return configuration.load(config, environ, frozenset(need))
     running = Running.read(data_dir)
     if running is None:
         raise TroubleError(
@@ -42,12 +42,13 @@ def settings_of(config: Path | None, data_dir: Path, environ: Mapping[str, str])
             **environ,
             "WEBHOOKCORE_SECRETS_DIR": running.secrets_dir,
         },
+        frozenset(need),
     )
 
 
 def database_url(config: Path | None, data_dir: Path, environ: Mapping[str, str]) -> str:
     """The database of the system that is meant; DATABASE_URL is enough."""
-    url = environ.get("DATABASE_URL") or settings_of(config, data_dir, environ).database_url
+    url = environ.get("DATABASE_URL") or settings_of(config, data_dir, environ, Need.DATABASE).database_url
     if not url:
         raise TroubleError("no database is named: set DATABASE_URL.", EXIT_CONFIGURATION)
     return url
@@ -59,6 +60,6 @@ def receiver(url: str | None, config: Path | None, data_dir: Path, environ: Mapp
     if running is None and config is None and environ.get("WA_APP_SECRET"):
         # No config to tell the path: the one that every router has unless its config says otherwise.
         return Receiver(url or f"{DEFAULT_URL}/wa-webhook-core", environ["WA_APP_SECRET"].encode())
-    settings = settings_of(config, data_dir, environ)
+    settings = settings_of(config, data_dir, environ, Need.WHATSAPP)
     base = running.url if running else f"{DEFAULT_URL}{settings.spec.router.path}"
     return Receiver(url or base, settings.secrets.app_secret)

@@ -32,7 +32,7 @@ def text(
     if postgres:
         facts += [("", f"{_shown(postgres.psql)} {shlex.quote(running.database_url)}")]
     if environment.made:
-        facts += [("secrets", f"{', '.join(environment.made)}: made once, to read them: cat {home}/secrets.env")]
+        facts += [("secrets", f"made once and kept; to read them: cat {home}/secrets.env")]
     facts += [("example service", f"{', '.join(each.names)} on port {each.server.port}") for each in services]
     if graph:
         facts += [("WhatsApp's side", f"an example Graph API at {graph.url}, as WA_ACCESS_TOKEN is not set")]

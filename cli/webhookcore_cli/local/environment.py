@@ -1,26 +1,28 @@
 """What the local mode tells its children: the secrets, and a config whose Graph API is one that may be reached."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import yaml
 
 from webhookcore.settings import SecretRef, WebhookCoreSpec
+from webhookcore.settings.secrets import INTERNAL_REF, INTERNAL_SECRET, route_variable
 from webhookcore_cli.local import made_secrets
 from webhookcore_cli.local.data_folder import DataFolder, write_private
 from webhookcore_cli.local.examples import ExampleGraphApi
 
 ACCESS_TOKEN: Final = "WA_ACCESS_TOKEN"  # noqa: S105 - a variable's name
-INTERNAL_SECRET: Final = SecretRef(name="internal", key="secret")
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The children's environment and config file. `made` names the secrets that come from the data folder."""
+    """The children's environment and config: a copy, so that one who starts later reads the same as the others.
+
+    `made` names the secrets that come from the data folder.
+    """
 
     variables: Mapping[str, str]
     config: Path
@@ -46,12 +48,11 @@ class Environment:
             **{name: kept[name] for name in missing},
             "WEBHOOKCORE_SECRETS_DIR": str(secrets_dir.absolute()),
         }
+        document: Any = yaml.safe_load(config.read_text(encoding="utf-8"))
         if graph is not None:
-            document = yaml.safe_load(config.read_text(encoding="utf-8"))
             document["spec"]["whatsapp"]["graphApiUrl"] = graph.url
-            write_private(folder.config, json.dumps(document, indent=2, default=str) + "\n")
-            config = folder.config
-        return cls(variables, config.absolute(), tuple(missing))
+        write_private(folder.config, json.dumps(document, indent=2, default=str) + "\n")
+        return cls(variables, folder.config, tuple(missing))
 
 
 def needs_graph_api(config: Path, spec: WebhookCoreSpec, environ: Mapping[str, str]) -> bool:
@@ -68,11 +69,11 @@ def _references(spec: WebhookCoreSpec) -> Iterator[tuple[str, SecretRef]]:
     """Every secret that must be there: its variable and where its file would be."""
     yield "WA_APP_SECRET", spec.whatsapp.app_secret_ref
     yield "WA_VERIFY_TOKEN", spec.whatsapp.verify_token_ref
-    yield "WEBHOOKCORE_INTERNAL_SECRET", INTERNAL_SECRET
+    yield INTERNAL_SECRET, INTERNAL_REF
     for route in spec.routes:
         if (ref := route.secret_ref) is not None:
-            yield re.sub("[^A-Z0-9]", "_", f"WEBHOOKCORE_SECRET_{ref.name}_{ref.key}".upper()), ref
+            yield route_variable(ref), ref
 
 
 def _is_given(name: str, ref: SecretRef | None, secrets_dir: Path, environ: Mapping[str, str]) -> bool:
-    return bool(environ.get(name)) or (ref is not None and (secrets_dir / ref.name / ref.key).is_file())
+    return name in environ or (ref is not None and (secrets_dir / ref.name / ref.key).is_file())

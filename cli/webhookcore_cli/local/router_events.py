@@ -33,21 +33,35 @@ def describe(line: bytes) -> str | None:
     return told(event) if told else None
 
 
-async def follow(path: Path, console: Console) -> None:
-    """Tell what is appended to `path` from now on, until cancelled."""
-    position = path.stat().st_size if path.exists() else 0
-    rest = b""
+class Tail:
+    """Reads the whole lines that were appended to a file since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        """From the file's end as it is now."""
+        self._path = path
+        self._position = self._size()
+        self._rest = b""
+
+    def look(self) -> list[bytes]:
+        size = self._size()
+        if size < self._position:
+            self._position, self._rest = 0, b""  # a new file: the old one had grown too long
+        if size == self._position:
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            *lines, self._rest = (self._rest + file.read(size - self._position)).split(b"\n")
+        self._position = size
+        return lines
+
+    def _size(self) -> int:
+        return self._path.stat().st_size if self._path.exists() else 0
+
+
+async def follow(tail: Tail, console: Console) -> None:
+    """Tell what is appended from now on, until cancelled."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        size = path.stat().st_size if path.exists() else 0
-        if size < position:
-            position, rest = 0, b""  # a new file after the old one had grown too long
-        if size == position:
-            continue
-        with path.open("rb") as file:
-            file.seek(position)
-            *lines, rest = (rest + file.read(size - position)).split(b"\n")
-        position = size
-        for line in lines:
+        for line in tail.look():
             if text := describe(line):
                 console.say("router", text)

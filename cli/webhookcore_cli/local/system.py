@@ -75,7 +75,7 @@ class LocalSystem:
             "WEBHOOKCORE_ROUTER_INTERNAL_URL": f"http://{LOOPBACK}:{options.internal_port}",
         }
         # Secrets are part of what can be wrong: all of it is told before anything is started.
-        configuration.load(environment.config, env)
+        configuration.load(options.config, env)
         children = Children(env, folder.logs, self._hurry)
         if postgres:
             self._start_postgres(postgres)
@@ -170,7 +170,9 @@ class LocalSystem:
         options = self._options
         arguments = ["--config", str(config), "--host", options.host, "--port", str(options.port)]
         arguments += ["--internal-port", str(options.internal_port), "--drain-seconds", "0"]
-        self._watched.append(asyncio.create_task(router_events.follow(children.out("router"), self._console)))
+        self._watched.append(
+            asyncio.create_task(router_events.follow(router_events.Tail(children.out("router")), self._console))
+        )
         router = SupervisedRouter(children, arguments, options.internal_port, self._console)
         self._stack.push_async_callback(router.stop)
         await router.start()
