@@ -3,20 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from webhookcore.delivery.outcome import Abandoned, Failed
 from webhookcore.delivery.schedule import next_retry_at
-from webhookcore.notification.storable import storable_json
+from webhookcore.notification.storable import stand_in, storable_json
+from webhookcore.notification.text import cleaned
 from webhookcore.store import inbox
-from webhookcore.store.database import UNAVAILABLE, Connection, Database
+from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database
 from webhookcore.store.rows import DeadLetter, Row
 from webhookcore_router.reports import Reports
 
 _log = logging.getLogger(__name__)
 _MOST = 512
 _RETRY_SECONDS = 0.5
+_SETTLE_SECONDS = 10.0
 
 
 def dead_letter(
@@ -26,7 +29,7 @@ def dead_letter(
     due = None
     if isinstance(outcome, Failed):
         due = next_retry_at(now, 0, backoff_minutes, outcome.retry_after_seconds)
-    return DeadLetter(row, attempts, storable_json(row.body), outcome.code, outcome.detail, due, due is None)
+    return DeadLetter(row, attempts, storable_json(row.body), outcome.code, cleaned(outcome.detail), due, due is None)
 
 
 class Settler:
@@ -83,7 +86,8 @@ class Settler:
             try:
                 async with self._database.connection() as conn:
                     while self._delivered or self._letters or self._released:
-                        await self._settle(conn)
+                        async with asyncio.timeout(_SETTLE_SECONDS):
+                            await self._settle(conn)
             except UNAVAILABLE as error:
                 _log.warning("settling waits for the database: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -102,12 +106,26 @@ class Settler:
             if missing:
                 _log.warning("%d delivered events had been taken over by another router", missing)
         for me, letters in list(self._letters.items()):
-            await inbox.dead_letter(conn, me=me, letters=letters[:_MOST], now=now)
-            _drop(self._letters, me, len(letters[:_MOST]))
+            some_letters = letters[:_MOST]
+            await self._dead_letter(conn, me, some_letters, now)
+            _drop(self._letters, me, len(some_letters))
         for me, ids in list(self._released.items()):
             some = ids[:_MOST]
             await inbox.release(conn, me=me, ids=some)
             _drop(self._released, me, len(some))
+
+    async def _dead_letter(self, conn: Connection, me: UUID, letters: list[DeadLetter], now: datetime) -> None:
+        """Together if Postgres takes them, else one by one; one that it refuses goes without its readable payload."""
+        try:
+            await inbox.dead_letter(conn, me=me, letters=letters, now=now)
+        except REFUSED as error:
+            if len(letters) > 1:
+                for letter in letters:
+                    await self._dead_letter(conn, me, [letter], now)
+                return
+            _log.error("Postgres refused the payload of dead letter %d: %s", letters[0].row.id, error)
+            payload = stand_in(letters[0].row.body, "refused by the database")
+            await inbox.dead_letter(conn, me=me, letters=[replace(letters[0], payload=payload)], now=now)
 
     def _wake(self) -> None:
         self._idle.clear()

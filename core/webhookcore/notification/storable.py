@@ -35,7 +35,7 @@ class _Refused(Exception):  # noqa: N818 - an answer on its way out of the parse
 def storable_json(body: bytes) -> str:
     """`body` is an event's: a JSON object. It is returned as it is wherever Postgres takes it."""
     reason = _refused_escape(body) or _refused_number_or_depth(body)
-    return _stand_in(body, reason) if reason else body.decode("utf-8")
+    return stand_in(body, reason) if reason else body.decode("utf-8")
 
 
 def _refused_escape(body: bytes) -> str | None:
@@ -69,11 +69,12 @@ def _check_number(text: str) -> None:
         raise _Refused("a number out of range")
 
 
-def _stand_in(body: bytes, reason: str) -> str:
-    stand_in: dict[str, Any] = {
+def stand_in(body: bytes, reason: str) -> str:
+    """What jsonb keeps instead of a body: that it is one, why, and how to know the bytes again."""
+    marked: dict[str, Any] = {
         _MARK: "not storable as jsonb",
         "reason": reason,
         "bytes": len(body),
         "sha256": hashlib.sha256(body).hexdigest(),
     }
-    return json.dumps(stand_in)
+    return json.dumps(marked)
