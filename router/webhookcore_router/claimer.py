@@ -62,7 +62,8 @@ class Claimer:
                         await self._route_gone(conn)
                         await self._recover(conn)
             except UNAVAILABLE as error:
-                _log.warning("claiming waits for the database: %s", error)
+                self.doubt()  # a claim may have gone through
+                _log.warning("claiming waits for the database: %s", error or type(error).__name__)
                 await asyncio.sleep(self._limits.claim_interval * 5)
             try:
                 async with asyncio.timeout(self._limits.claim_interval):

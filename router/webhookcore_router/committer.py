@@ -60,6 +60,7 @@ class Committer:
         self._requests = 0
         self._bytes = 0
         self._on_doubt = on_doubt
+        self._hanging: set[asyncio.Task[None]] = set()
 
     @property
     def uncommitted(self) -> int:
@@ -112,6 +113,8 @@ class Committer:
         await asyncio.wait({flush}, timeout=self._limits.flush_seconds)
         if not flush.done():
             self._on_doubt()
+            self._hanging.add(flush)
+            flush.add_done_callback(self._hanging.discard)
             flush.cancel()
             _fail(batch, NotKeptError("the database does not answer"))
         elif not flush.cancelled() and (error := flush.exception()) is not None:
