@@ -73,12 +73,15 @@ class Claimer:
                 continue
 
     async def _claim(self, conn: Connection) -> None:
-        while rooms := self._dispatcher.rooms():
-            me, generations = self._lease.me, self._dispatcher.generations()
-            rows = await inbox.claim(conn, me=me, rooms=rooms, now=self._database.now())
-            self._dispatcher.add(me, rows, generations)
-            if not rows:
-                return
+        """What was found says that there may be more: looks again at once."""
+        rooms = self._dispatcher.rooms_to_refill()
+        if not rooms:
+            return
+        me, generations = self._lease.me, self._dispatcher.generations()
+        rows = await inbox.claim(conn, me=me, rooms=rooms, now=self._database.now())
+        self._dispatcher.add(me, rows, generations)
+        if rows:
+            self._dispatcher.room_wanted.set()
 
     async def _probe(self, conn: Connection) -> None:
         """One row of a route whose breaker's wait is over: the next delivery is the probe."""

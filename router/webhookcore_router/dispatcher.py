@@ -51,6 +51,10 @@ class Dispatcher:
         """How many rows of each route can be taken up; none of a blocked one."""
         return {name: lanes.room for name, lanes in self._lanes.items() if name not in self._blocked and lanes.room}
 
+    def rooms_to_refill(self) -> dict[str, int]:
+        """The same for windows that are worth a claim: one for each row that leaves would cost more than it brings."""
+        return {name: room for name, room in self.rooms().items() if self._lanes[name].wants_refill}
+
     def generations(self) -> dict[str, int]:
         """To be read before what is added later, and given to `add` with it."""
         return {name: lanes.generation for name, lanes in self._lanes.items()}
@@ -135,7 +139,7 @@ class Dispatcher:
         lanes = self._lanes[name]
         while (row := lanes.take()) is not None:
             self._start(self._lease.me, row)
-        if name in self._crowded and lanes.room:
+        if name in self._crowded and lanes.wants_refill:
             self._crowded.discard(name)
             self.room_wanted.set()
 

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from webhookcore.store.rows import Row
 
 LaneKey = Hashable
+_REFILL_SHARE = 4
 
 
 class Lanes:
@@ -40,6 +41,11 @@ class Lanes:
         if self._bytes >= self._window_bytes:
             return 0
         return max(0, self._window_rows - self.rows)
+
+    @property
+    def wants_refill(self) -> bool:
+        """Whether a good part of the window is free."""
+        return self.room * _REFILL_SHARE >= self._window_rows
 
     @property
     def has_slot(self) -> bool:
