@@ -5,7 +5,6 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from webhookcore.notification.event import Kind
 from webhookcore.store import ingest
@@ -16,6 +15,7 @@ from webhookcore_router.lease import Lease
 from webhookcore_router.limits import Limits
 from webhookcore_router.planning import Plan, Policy, plan
 from webhookcore_router.submission import Submission, Verdict
+from webhookcore_router.turns import Turns
 
 _log = logging.getLogger(__name__)
 _TRIES = 5
@@ -60,6 +60,7 @@ class Committer:
         self._requests = 0
         self._bytes = 0
         self._on_doubt = on_doubt
+        self._turns = Turns()
         self._hanging: set[asyncio.Task[None]] = set()
 
     @property
@@ -144,39 +145,50 @@ class Committer:
 
     async def _commit(self, conn: Connection, batch: list[_Waiting]) -> None:
         live = [waiting for waiting in batch if not waiting.done.done()]
-        submissions = [waiting.submission for waiting in live]
         for tries_left in reversed(range(_TRIES)):
             try:
-                me, generations, written, kept = await self._transaction(conn, submissions)
-                break
+                await self._transaction(conn, live)
             except ingest.TRY_AGAIN:
                 if not tries_left:
                     raise
-        for waiting, verdicts in zip(live, written.verdicts, strict=True):
-            if not waiting.done.done():
-                waiting.done.set_result(verdicts)
-        self._dispatcher.crowd(written.crowded)
-        if kept.lease_stands:
-            self._dispatcher.add(me, _owned(written, kept), generations)
+            else:
+                return
 
-    async def _transaction(
-        self, conn: Connection, submissions: list[Submission]
-    ) -> tuple[UUID, dict[str, int], Plan, ingest.Kept]:
+    async def _transaction(self, conn: Connection, batch: list[_Waiting]) -> None:
+        """Reads, decides, keeps; answers; then hands over what is this router's to send.
+
+        Two flushes that share a sender read one after the other. Their turns, taken when they have read, keep that
+        order where it counts: in the dispatcher's lanes.
+        """
         me = self._lease.me
         generations = self._dispatcher.generations()
+        submissions = [waiting.submission for waiting in batch]
         events = [event for submission in submissions for event in submission.events]
         locked = {event.sender for event in events if event.sender}
         senders = sorted({event.sender for event in events if event.kind is Kind.MESSAGE and event.sender})
         keys = [event.dedupe_key for event in events]
-        async with ingest.flush(conn):
-            now = self._database.now()
-            state = await ingest.read_state(conn, me=me, locked=locked, keys=keys, senders=senders, now=now)
-            now = self._database.now()
-            written = plan(submissions, state, self._policy, self._dispatcher.rooms(), now)
-            answer = await ingest.keep(
-                conn, me=me, now=now, rows=written.rows, keys=written.keys, sessions=written.sessions
-            )
-        return me, generations, written, await ingest.kept(answer)
+        turn: asyncio.Future[None] | None = None
+        try:
+            async with ingest.flush(conn):
+                now = self._database.now()
+                state = await ingest.read_state(conn, me=me, locked=locked, keys=keys, senders=senders, now=now)
+                turn = self._turns.take()
+                now = self._database.now()
+                written = plan(submissions, state, self._policy, self._dispatcher.rooms(), now)
+                answer = await ingest.keep(
+                    conn, me=me, now=now, rows=written.rows, keys=written.keys, sessions=written.sessions
+                )
+            kept = await ingest.kept(answer)
+            for waiting, verdicts in zip(batch, written.verdicts, strict=True):
+                if not waiting.done.done():
+                    waiting.done.set_result(verdicts)
+            await turn
+            self._dispatcher.crowd(written.crowded)
+            if kept.lease_stands:
+                self._dispatcher.add(me, _owned(written, kept), generations)
+        finally:
+            if turn is not None:
+                self._turns.end(turn)
 
 
 def _owned(written: Plan, kept: ingest.Kept) -> list[Row]:
