@@ -32,12 +32,14 @@ class Process:
         ]
 
     @classmethod
-    async def start(cls, *arguments: str, env: Mapping[str, str], cwd: Path | None = None) -> Self:
+    async def start(
+        cls, *arguments: str, env: Mapping[str, str], cwd: Path | None = None, module: str = "webhookcore_cli"
+    ) -> Self:
         """`env` is added to what a process needs at all; the caller's DATABASE_URL and the like are not passed on."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "webhookcore_cli",
+            module,
             *arguments,
             env={**_bare_environment(), **env},
             cwd=cwd,

@@ -116,6 +116,6 @@ def summary(result: Mapping[str, Any]) -> str:
         return f"{sessions} stale sessions and {dead} old dead letters deleted in {took}"
     parts = [f"{result.get('successful', 0)} delivered", f"{result.get('failed', 0)} failed"]
     parts += [f"{result[name]} {name}" for name in ("abandoned", "parked") if result.get(name)]
-    return (
-        f"{', '.join(parts)} in {took}" if result.get("processed") or result.get("parked") else f"nothing due ({took})"
-    )
+    if not (result.get("processed") or result.get("parked")):
+        return f"nothing was due ({took})"
+    return f"{', '.join(parts)} in {took}"

@@ -106,8 +106,7 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self._write(Answer(400, {"Connection": "close"}))
-            self.cut()
+            self._write(Answer(400, {"Connection": "close"}), last=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -130,21 +129,24 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         method = self._parser.get_method().decode("ascii")
         request = Request(method, self._target.decode("latin-1"), self._headers, b"".join(self._body))
+        last = not self._parser.should_keep_alive()
         self._start()
         answer = self._server.handler(request)
         if inspect.isawaitable(answer):
-            self._answering = asyncio.ensure_future(self._answer_later(answer, self._answering))
+            self._answering = asyncio.ensure_future(self._answer_later(answer, self._answering, last=last))
         else:
-            self._write(answer)
+            self._write(answer, last=last)
 
-    async def _answer_later(self, answer: Awaitable[Answer], before: asyncio.Task[None] | None) -> None:
+    async def _answer_later(self, answer: Awaitable[Answer], before: asyncio.Task[None] | None, *, last: bool) -> None:
         if before is not None:
             await before
         try:
-            self._write(await answer)
+            self._write(await answer, last=last)
         except ConnectionResetError:
             self.cut()
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: Answer, *, last: bool) -> None:
         if self._transport is not None:
             self._transport.write(answer.encode())
+            if last:
+                self._transport.close()
