@@ -73,6 +73,8 @@ def _finding(detail: ErrorDetails, loc: Loc, data: Any) -> Finding:
         return Finding(loc, "an unknown field", remedy(loc))
     place, value = reached(data, loc)
     must = value_at(loc)
+    if must.is_collection and isinstance(value, str | int | float):
+        return Finding(place, "text" if isinstance(value, str) else "a number or a truth value", must.must())
     in_quotes = ", in quotes" if must.kind == "string" and isinstance(value, int | float) else ""
     return Finding(place, shown(value, place), must.must() + in_quotes)
 

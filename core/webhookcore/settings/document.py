@@ -1,5 +1,6 @@
 """Reads a YAML document as plain data: bounded, no alias grows without end, and the line of every field is known."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -28,6 +29,9 @@ MAX_VALUES: Final = 20_000
 
 # Its parser only: libyaml's composer recurses in C without a limit and a deep document would end the process.
 LOADER: Final = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+# JSON, which is YAML otherwise, writes a character beyond U+FFFF as two escapes. An escaped backslash begins none.
+PAIRS: Final = re.compile(r"\\(?:\\|u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2}))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def read_document(text: str, source: str) -> Document:
     """Reads the one document of a text. Raises SettingsError for what is none."""
     if len(text) > MAX_CHARACTERS:
         raise _unreadable(source, f"{len(text)} characters", f"must be at most {MAX_CHARACTERS}")
-    reader = _Reader(text, source)
+    reader = _Reader(PAIRS.sub(_character, text) if text.lstrip().startswith("{") else text, source)
     try:
         data = reader.document()
     except yaml.MarkedYAMLError as error:
@@ -78,6 +82,11 @@ def read_document(text: str, source: str) -> Document:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise _unreadable(f"{source}:{line}", "a character that YAML does not allow", "must be YAML") from error
     return Document(source, data, reader.lines, tuple(reader.findings))
+
+
+def _character(pair: re.Match[str]) -> str:
+    high, low = pair.groups()
+    return f"\\U{0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00:08x}" if high else pair[0]
 
 
 def _unreadable(where: str, found: str, allowed: str) -> SettingsError:

@@ -1,7 +1,7 @@
 """Loads the settings of a part: the config, the environment's overrides and the secrets, all checked together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ class Settings:
 
     spec: WebhookCoreSpec
     secrets: Secrets
-    database_url: str | None
+    database_url: str | None = field(repr=False)
     router_internal_url: str
     """Without a slash at its end."""
     warnings: tuple[Problem, ...] = ()

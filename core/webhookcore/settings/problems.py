@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 Loc: TypeAlias = tuple[str | int, ...]
 """A place in a document: keys and indices from its root."""
 
-PLAIN_KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 LONGEST_KEY: Final = 80
 
 

@@ -21,6 +21,10 @@ class Value:
     item: "Value | None" = None
     """What each item of a list, or each value of a mapping, may hold."""
 
+    @property
+    def is_collection(self) -> bool:
+        return self.section is not None or self.item is not None
+
     def must(self) -> str:
         """A clause for errors: what the value must be."""
         article = "an" if self.kind[0] in "aeiou" else "a"

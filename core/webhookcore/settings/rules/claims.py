@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from webhookcore.routing.matching import normalised
 from webhookcore.settings.findings import Finding
 from webhookcore.settings.problems import Loc
 from webhookcore.settings.view import View, quoted
+
+NAME: Final = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def _words(view: View) -> Iterator[Claim]:
     for index, route in enumerate(view.spec.routes):
         loc = ("spec", "routes", index)
         if route.menu is not None:
-            yield Claim((*loc, "name"), "name", route.name, route.name)
+            yield Claim((*loc, "name"), NAME, route.name, route.name)
             yield Claim((*loc, "menu", "key"), "menu key", route.menu.key, route.name)
         for position, keyword in enumerate(route.keywords):
             yield Claim((*loc, "keywords", position), "keyword", keyword, route.name)
@@ -59,6 +62,8 @@ def _once(claims: Iterator[Claim], view: View) -> Iterator[Finding]:
             yield Finding(claim.loc, quoted(claim.text), "must hold something that can be seen")
             continue
         other = first.setdefault(form, claim)
-        # A route may have its own name or menu key as a keyword too; the same keyword twice is a slip.
-        if other is not claim and (other.owner != claim.owner or other.kind == claim.kind):
+        # A route may have its own name or menu key as a keyword too; the same keyword twice is a slip. (That two routes
+        # have one name is told once, by the rule about names.)
+        again = other.owner == claim.owner and (other.kind != claim.kind or claim.kind == NAME)
+        if other is not claim and not again:
             yield Finding(claim.loc, f"the {claim}", f"must not read the same as the {other} ({view.path(*other.loc)})")
