@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -32,6 +32,12 @@ def dead_letter(
     return DeadLetter(row, attempts, storable_json(row.body), outcome.code, cleaned(outcome.detail), due, due is None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Dead:
+    letter: DeadLetter
+    outcome: Failed | Abandoned
+
+
 class Settler:
     """Takes rows out of the inbox, to nowhere or to the dead letter queue, and gives unsent ones back."""
 
@@ -40,7 +46,7 @@ class Settler:
         self._reports = reports
         self._backoff_minutes = backoff_minutes
         self._delivered: dict[UUID, list[int]] = {}
-        self._letters: dict[UUID, list[DeadLetter]] = {}
+        self._letters: dict[UUID, list[_Dead]] = {}
         self._released: dict[UUID, list[int]] = {}
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -51,18 +57,15 @@ class Settler:
         self._wake()
 
     def dead(self, me: UUID, row: Row, outcome: Failed | Abandoned, attempts: int) -> None:
-        now = self._database.now()
-        self._letters.setdefault(me, []).append(dead_letter(row, attempts, outcome, now, self._backoff_minutes))
-        self._reports.dead_lettered(row, outcome, attempts, now)
+        letter = dead_letter(row, attempts, outcome, self._database.now(), self._backoff_minutes)
+        self._letters.setdefault(me, []).append(_Dead(letter, outcome))
         self._wake()
 
     async def bury(self, conn: Connection, rows: list[Row], outcome: Failed) -> None:
         """Moves rows that nobody owns; the caller's transaction holds them locked."""
         now = self._database.now()
-        letters = [dead_letter(row, row.attempts, outcome, now, self._backoff_minutes) for row in rows]
-        await inbox.dead_letter(conn, me=None, letters=letters, now=now)
-        for row in rows:
-            self._reports.dead_lettered(row, outcome, row.attempts, now)
+        dead = [_Dead(dead_letter(row, row.attempts, outcome, now, self._backoff_minutes), outcome) for row in rows]
+        await self._dead_letter(conn, None, dead, now)
 
     def release(self, me: UUID, rows: list[Row]) -> None:
         if rows:
@@ -72,7 +75,7 @@ class Settler:
     def pending_ids(self) -> set[int]:
         """Rows that are settled in memory and not yet in the database."""
         ids = {row_id for group in (self._delivered, self._released) for ids in group.values() for row_id in ids}
-        return ids | {letter.row.id for letters in self._letters.values() for letter in letters}
+        return ids | {dead.letter.row.id for group in self._letters.values() for dead in group}
 
     async def idle(self) -> None:
         """Returns when nothing is left to settle."""
@@ -105,34 +108,41 @@ class Settler:
             _drop(self._delivered, me, len(some))
             if missing:
                 _log.warning("%d delivered events had been taken over by another router", missing)
-        for me, letters in list(self._letters.items()):
-            some_letters = letters[:_MOST]
-            await self._dead_letter(conn, me, some_letters, now)
-            _drop(self._letters, me, len(some_letters))
+        for me, dead in list(self._letters.items()):
+            some_dead = dead[:_MOST]
+            await self._dead_letter(conn, me, some_dead, now)
+            _drop(self._letters, me, len(some_dead))
         for me, ids in list(self._released.items()):
             some = ids[:_MOST]
             await inbox.release(conn, me=me, ids=some)
             _drop(self._released, me, len(some))
 
-    async def _dead_letter(self, conn: Connection, me: UUID, letters: list[DeadLetter], now: datetime) -> None:
-        """Together if Postgres takes them, else one by one; one that it refuses goes without its readable payload."""
+    async def _dead_letter(self, conn: Connection, me: UUID | None, dead: list[_Dead], now: datetime) -> None:
+        """Together if Postgres takes them, else one by one; one that it refuses goes without its readable payload.
+        Tells of those that were still ours.
+        """
+        letters = [one.letter for one in dead]
         try:
-            await inbox.dead_letter(conn, me=me, letters=letters, now=now)
+            async with conn.transaction():  # the caller may have one that must outlive a refusal
+                moved = await inbox.dead_letter(conn, me=me, letters=letters, now=now)
         except REFUSED as error:
-            if len(letters) > 1:
-                for letter in letters:
-                    await self._dead_letter(conn, me, [letter], now)
+            if len(dead) > 1:
+                for one in dead:
+                    await self._dead_letter(conn, me, [one], now)
                 return
             _log.error("Postgres refused the payload of dead letter %d: %s", letters[0].row.id, error)
             payload = stand_in(letters[0].row.body, "refused by the database")
-            await inbox.dead_letter(conn, me=me, letters=[replace(letters[0], payload=payload)], now=now)
+            moved = await inbox.dead_letter(conn, me=me, letters=[replace(letters[0], payload=payload)], now=now)
+        for one in dead:
+            if one.letter.row.id in moved:
+                self._reports.dead_lettered(one.letter.row, one.outcome, one.letter.attempts, now)
 
     def _wake(self) -> None:
         self._idle.clear()
         self._work.set()
 
 
-def _drop(groups: dict[UUID, list[int]] | dict[UUID, list[DeadLetter]], me: UUID, count: int) -> None:
+def _drop(groups: dict[UUID, list[int]] | dict[UUID, list[_Dead]], me: UUID, count: int) -> None:
     del groups[me][:count]
     if not groups[me]:
         del groups[me]

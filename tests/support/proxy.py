@@ -1,7 +1,6 @@
 """A TCP proxy in front of Postgres that can lose a connection's end, or swallow what passes, as networks do."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Self

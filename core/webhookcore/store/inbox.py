@@ -40,8 +40,8 @@ async def delivered(conn: Connection, *, me: UUID, ids: Sequence[int]) -> int:
     return cursor.rowcount
 
 
-async def dead_letter(conn: Connection, *, me: UUID | None, letters: Sequence[DeadLetter], now: datetime) -> int:
-    """Moves rows to the dead letter queue. Fewer than given: the others were taken over."""
+async def dead_letter(conn: Connection, *, me: UUID | None, letters: Sequence[DeadLetter], now: datetime) -> set[int]:
+    """Moves rows to the dead letter queue, and says which: the others were taken over."""
     cursor = await conn.execute(
         _SQL["dead_letter"],
         {
@@ -56,7 +56,7 @@ async def dead_letter(conn: Connection, *, me: UUID | None, letters: Sequence[De
             "abandoned": [letter.abandoned for letter in letters],
         },
     )
-    return cursor.rowcount
+    return {row_id for (row_id,) in await cursor.fetchall()}
 
 
 async def release(conn: Connection, *, me: UUID, ids: Iterable[int]) -> None:

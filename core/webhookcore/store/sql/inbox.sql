@@ -104,16 +104,17 @@ WITH moved AS (
           AS f(id, attempts, payload, code, message, next_retry_at, abandoned)
     WHERE inbox.id = f.id AND inbox.owner IS NOT DISTINCT FROM %(me)s
     RETURNING inbox.*, f.attempts AS tried, f.payload, f.code, f.message, f.next_retry_at, f.abandoned
+), written AS (
+    INSERT INTO wa_dead_letter_queue (message_id, from_number, payload, error_message, error_code, next_retry_at,
+                                      abandoned_at, route, reason, menu_selection, attempts, idempotency_key,
+                                      correlation_id, request_id, traceparent, received_at, body, created_at, updated_at)
+    SELECT message_id, sender, payload::jsonb, message, code, next_retry_at, CASE WHEN abandoned THEN %(now)s END,
+           route, reason, menu_selection, greatest(attempts, tried), idempotency_key,
+           correlation_id, request_id, traceparent, received_at, body, %(now)s, %(now)s
+    FROM moved
+    ORDER BY moved.id
 )
-INSERT INTO wa_dead_letter_queue (message_id, from_number, payload, error_message, error_code, next_retry_at, abandoned_at,
-                                  route, reason, menu_selection, attempts, idempotency_key, correlation_id, request_id,
-                                  traceparent, received_at, body, created_at, updated_at)
-SELECT message_id, sender, payload::jsonb, message, code, next_retry_at, CASE WHEN abandoned THEN %(now)s END,
-       route, reason, menu_selection, greatest(attempts, tried), idempotency_key, correlation_id, request_id,
-       traceparent, received_at, body, %(now)s, %(now)s
-FROM moved
-ORDER BY moved.id
-RETURNING id
+SELECT id FROM moved
 
 -- name: release
 -- Gives rows back to whoever claims them next.

@@ -1,0 +1,67 @@
+"""A router that stood still past its lease and goes on: what it still held is another's, and it can do nothing to it."""
+
+from pathlib import Path
+
+from tests.support.config import route, write_config
+from tests.support.fleet import fleet
+from tests.support.ledger import Meta, WatchedService, check, kept, query, until, until_settled
+
+LIMITS = {"lease_seconds": 5.0, "heartbeat_seconds": 0.5, "drain_serve_seconds": 0.3}
+ROUTER = {"timeoutMs": 4000, "rateLimit": {"messagesPerMinute": 60_000}}
+
+
+async def test_stopped_past_its_lease_and_continued(database_url: str, tmp_path: Path) -> None:
+    """It cannot settle what was delivered meanwhile, it sends nothing that waited in it, and then works again."""
+    async with WatchedService() as service:
+        service.gate.clear()
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"], concurrency=2), router=ROUTER)
+        async with fleet(config, database_url, count=2, limits=LIMITS) as routers:
+            stopped, other = routers.routers
+            async with Meta(lambda: stopped.url) as meta:
+                # Two are under way, four wait in the lanes behind them or for a slot.
+                await meta.senders(3, 2, lambda sender, number: f"ride {sender} {number}")
+                await service.wait_for(2)
+                stopped.pause()
+                under_way = {request.key for request in service.requests}
+                await service.wait_until(lambda: len(service.requests) == 4, what="the takeover")
+                stopped.resume()
+                service.gate.set()
+                await stopped.wait_for_line("the lease ran out")
+                await until_settled(database_url)
+                assert [request.attempt for request in service.requests if request.key in under_way] == [1, 1, 2, 2]
+                assert all(request.attempt == 2 for request in service.requests if request.key not in under_way)
+                check(meta.sent, {"rides": service}, database_url, most_repeats=1)
+                assert len(service.good) == 6
+
+                await meta.send("ride again")
+                await service.wait_for(9)
+                assert service.requests[-1].attempt == 1, "it does not work on as a new router"
+                await until_settled(database_url)
+        assert not [line for line in other.output().splitlines() if "taken over" in line]
+        # The time of its two requests was up when it went on: no dead letter came of that, and none was told of.
+        assert query(database_url, "SELECT count(*) FROM wa_dead_letter_queue") == [(0,)]
+        assert not stopped.events("CORE_DEAD_LETTERED")
+
+
+async def test_stopped_settles_nothing_that_another_holds(database_url: str, tmp_path: Path) -> None:
+    """While the other router is still delivering, the one that was stopped has the service's 200: the row stays."""
+    async with WatchedService() as service:
+        service.gate.clear()
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"]), router=ROUTER)
+        async with fleet(config, database_url, count=2, limits=LIMITS) as routers:
+            stopped = routers.routers[0]
+            async with Meta(lambda: stopped.url) as meta:
+                await meta.send("ride")
+                await service.wait_for(1)
+                stopped.pause()
+                service.gate.set()
+                await until(lambda: len(service.good) == 1)
+                service.gate.clear()
+                await service.wait_for(2)
+                stopped.resume()
+                await stopped.wait_for_line("taken over by another router")
+                rows = kept(database_url)
+                assert [(row.table, row.attempts, row.state) for row in rows] == [("inbox", 2, "owned")]
+                service.gate.set()
+                await until_settled(database_url)
+        check(meta.sent, {"rides": service}, database_url, most_repeats=1)
