@@ -41,6 +41,11 @@ class SettingsError(Exception):
         return "\n".join(map(str, self.problems))
 
 
+def unreadable(where: str, found: str, allowed: str) -> SettingsError:
+    """For a document of which nothing can be said but that it is none."""
+    return SettingsError([Problem("", found, allowed, where)])
+
+
 def path_of(loc: Loc) -> str:
     """A place in the config's own words."""
     path = ""

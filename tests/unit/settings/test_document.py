@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhookcore.settings import SettingsError
-from webhookcore.settings.document import MAX_CHARACTERS, MAX_DEPTH, MAX_VALUES, read_document
+from webhookcore.settings.document import MAX_CHARACTERS, read_document
+from webhookcore.settings.yaml_reader import MAX_DEPTH, MAX_VALUES
 
 
 def _read(text: str) -> object:
