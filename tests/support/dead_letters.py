@@ -64,9 +64,9 @@ def insert_many(url: str, count: int, *, lanes: int | None = None, spread_second
         conn.execute(
             "INSERT INTO wa_dead_letter_queue (message_id, from_number, payload, error_code, next_retry_at, route,"
             " reason, attempts, idempotency_key, correlation_id, request_id, received_at, body)"
-            " SELECT 'wamid.' || g, (491700000000 + g %% %(lanes)s)::text, %(body)s::jsonb, 'ServerError',"
+            " SELECT 'wamid.' || g, (491700000000 + g %% %(lanes)s)::text, %(body)s::text::jsonb, 'ServerError',"
             " now() - interval '1 day' + g * %(step)s, 'rides', 'keyword', 1, 'wamid.' || g, 'c' || g, 'r' || g,"
-            " now() - interval '2 days' + g * %(step)s, convert_to(%(body)s, 'UTF8')"
+            " now() - interval '2 days' + g * %(step)s, convert_to(%(body)s::text, 'UTF8')"
             " FROM generate_series(1, %(count)s) AS g",
             {"lanes": lanes or count, "body": body, "step": timedelta(seconds=spread_seconds), "count": count},
         )
