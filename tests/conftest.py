@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.support.postgres import Databases, server
 
 from webhookcore_cli.local.postgres import EmbeddedPostgres
+from webhookcore_cli.main import main
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +52,35 @@ def own_postgres(tmp_path: Path) -> Iterator[Callable[..., EmbeddedPostgres]]:
             return stack.enter_context(server(folder, **settings))
 
         yield start
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def webhookcore(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Answered]:
+    """The command line in this process: `webhookcore("dlq", "list", DATABASE_URL=...)`, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "WEBHOOKCORE_CONFIG", "WEBHOOKCORE_DATA_DIR", "WA_APP_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str, **environ: str) -> Answered:
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.argv", ["webhookcore", *arguments])
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = capsys.readouterr()
+        return Answered(int(ended.value.code or 0), out, err)
+
+    return run

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from webhookcore.store.database import UNAVAILABLE, Connection, Database
+from webhookcore.store import on_call
+from webhookcore.store.database import UNAVAILABLE, Connection
 from webhookcore.store.schema import schema_state
-from webhookcore_cli.trouble import TroubleError
+from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
-WAIT_SECONDS: Final = 5.0
 T = TypeVar("T")
 
 
@@ -17,24 +17,21 @@ def work(url: str, task: Callable[[Connection, datetime], Awaitable[T]]) -> T:
     """Run `task(connection, now)`, now being the database's. TroubleError where it is away or has another schema."""
 
     async def connected() -> T:
-        database = Database(url, size=1, application="webhookcore-cli")
-        await database.open()
-        try:
-            if not await database.wait_until_reachable(WAIT_SECONDS):
-                raise TroubleError(_unreachable("nobody answered in time"))
-            async with database.connection() as conn:
-                state = await schema_state(conn)
-                if not state.usable:
-                    raise TroubleError(f"the database's schema does not fit: {state.problem}")
-                return await task(conn, database.now())
-        finally:
-            await database.close()
+        async with on_call.connected(url) as (conn, now):
+            state = await schema_state(conn)
+            if not state.usable:
+                raise TroubleError(f"the database's schema does not fit: {state.problem}")
+            return await task(conn, now)
 
     try:
         return asyncio.run(connected())
+    except on_call.UrlError as error:
+        raise TroubleError(f"the database's URL cannot be read: {_line(error)}", EXIT_CONFIGURATION) from None
     except UNAVAILABLE as error:
-        raise TroubleError(_unreachable(" ".join(str(error).split()))) from None
+        raise TroubleError(
+            f"the database cannot be reached: {_line(error)}. Is `webhookcore run` up, or DATABASE_URL right?"
+        ) from None
 
 
-def _unreachable(why: str) -> str:
-    return f"the database cannot be reached: {why}. Is `webhookcore run` up, or DATABASE_URL right?"
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

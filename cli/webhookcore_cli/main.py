@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import webhookcore
 from webhookcore_cli import dlq_commands
 from webhookcore_cli.options import (
     DEFAULT_DATA_DIR,
@@ -31,6 +32,22 @@ app = typer.Typer(
 )
 
 app.add_typer(dlq_commands.app, name="dlq")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"webhookcore {webhookcore.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def webhookcore_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Receives WhatsApp webhooks, keeps them safe, routes them to the right service and delivers them."""
+    del version  # its callback has shown it
 
 
 @app.command()

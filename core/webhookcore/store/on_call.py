@@ -1,12 +1,15 @@
 """What the person on call reads and does: dead letters and their retry, the last runs of the jobs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
+from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -16,6 +19,12 @@ from webhookcore.store.statements import load
 _SQL = load("on_call")
 REQUEUE_BATCH: Final = 1000
 """Rows that one statement locks at most."""
+
+CONNECT_SECONDS: Final = 5
+
+
+class UrlError(ValueError):
+    """The database's URL is none."""
 
 
 class State(StrEnum):
@@ -97,6 +106,22 @@ class JobRun:
     start_time: datetime
     end_time: datetime | None
     result: Mapping[str, Any] | None
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[tuple[Connection, datetime]]:
+    """One connection, and the database's time. Raises UrlError for what is none, one of UNAVAILABLE at once."""
+    try:
+        conn = await AsyncConnection.connect(
+            url, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="webhookcore-cli"
+        )
+    except psycopg.ProgrammingError as error:
+        raise UrlError(str(error)) from None
+    async with conn:
+        row = await (await conn.execute(_SQL["now"])).fetchone()
+        if row is None:
+            raise RuntimeError("a SELECT without FROM gave no row")
+        yield conn, row[0]
 
 
 async def dead_letters(

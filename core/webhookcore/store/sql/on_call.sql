@@ -1,3 +1,7 @@
+-- name: now
+-- The time by which everything here is told.
+SELECT clock_timestamp()
+
 -- name: dead_letters
 -- What the person on call looks at: newest first, without the payload.
 SELECT id, state, route, reason, error_code, error_message, retry_count, attempts, next_retry_at, received_at,
