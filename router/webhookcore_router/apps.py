@@ -1,16 +1,18 @@
 """The two listeners: the public one that Meta calls, and the internal one."""
 
+import asyncio
 import logging
 from typing import Any
 
 from prometheus_client import generate_latest
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import SanicException
+from sanic.exceptions import RequestTimeout, SanicException
 from sanic.handlers import ErrorHandler
 
 from webhookcore.settings import Settings
 from webhookcore_router import health
 from webhookcore_router.answers import answer, arrive, problem
+from webhookcore_router.limits import Limits
 from webhookcore_router.receive import Receiver
 from webhookcore_router.redeliver import Redeliverer
 from webhookcore_router.router import Router
@@ -25,7 +27,7 @@ _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 def public_app(settings: Settings, router: Router) -> App:
     """GET and POST {path}, GET /health, GET {path}/health."""
-    app = _app("webhookcore-public", _PUBLIC_BODY)
+    app = _app("webhookcore-public", _PUBLIC_BODY, router.limits)
     secrets, path = settings.secrets, settings.spec.router.path
     app_secrets = [s for s in (secrets.app_secret, secrets.previous_app_secret) if s]
     receiver = Receiver(router, app_secrets, secrets.verify_token)
@@ -42,7 +44,7 @@ def public_app(settings: Settings, router: Router) -> App:
 
 def internal_app(settings: Settings, router: Router) -> App:
     """POST /internal/deliver, GET /metrics, /livez, /readyz."""
-    app = _app("webhookcore-internal", _INTERNAL_BODY)
+    app = _app("webhookcore-internal", _INTERNAL_BODY, router.limits)
     # Sanic rewrites its own protocol class for the first app that starts, the public one; a second time would fail.
     app.config.TOUCHUP = False
     redeliverer = Redeliverer(router, settings.secrets.internal_secret)
@@ -61,11 +63,14 @@ def internal_app(settings: Settings, router: Router) -> App:
     return app
 
 
-def _app(name: str, most_bytes: int) -> App:
+def _app(name: str, most_bytes: int, limits: Limits) -> App:
     """Sanic's defaults are unsafe here: 100 MB bodies, a minute for a slow request."""
-    app: App = Sanic(name, configure_logging=False, error_handler=_Problems(), strict_slashes=True)
+    app: App = Sanic(
+        name, configure_logging=False, error_handler=_Problems(), request_class=_Request, strict_slashes=True
+    )
+    app.ctx.request_seconds = limits.request_seconds
     app.config.REQUEST_MAX_SIZE = most_bytes
-    app.config.REQUEST_TIMEOUT = 10
+    app.config.REQUEST_TIMEOUT = limits.request_seconds
     app.config.RESPONSE_TIMEOUT = 40
     app.config.KEEP_ALIVE_TIMEOUT = 75
     app.config.GRACEFUL_SHUTDOWN_TIMEOUT = 10
@@ -73,6 +78,20 @@ def _app(name: str, most_bytes: int) -> App:
     app.config.MOTD = False
     app.config.FALLBACK_ERROR_FORMAT = "json"
     return app
+
+
+class _Request(Request):
+    """A request whose body must be there in time: Sanic's own timeouts begin anew with each byte."""
+
+    async def receive_body(self) -> None:
+        try:
+            async with asyncio.timeout(self.app.ctx.request_seconds):
+                await super().receive_body()  # type: ignore[no-untyped-call] # Sanic's
+        except TimeoutError:
+            stream: Any = self.stream
+            stream.request_body = None  # else Sanic waits for the rest, and nothing ends that any more
+            stream.keep_alive = False
+            raise RequestTimeout("the body did not arrive in time") from None
 
 
 class _Problems(ErrorHandler):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Counts, bytes and seconds; the defaults are measured (docs/architecture.md)."""
 
+    request_seconds: float = 10.0
+    """A request whose body takes longer to arrive is cut off: 408."""
     flushers: int = 2
     flush_events: int = 256
     """At most so many events in one transaction (a single larger notification still goes whole)."""

@@ -46,7 +46,7 @@ class Router:
         spec, secrets = settings.spec, settings.secrets
         if settings.database_url is None:
             raise ValueError("a router needs a database URL")
-        self._limits = limits
+        self.limits = limits
         self._timeout = spec.router.timeout_ms / 1000
         self.status = "starting"
         self.accepting = False
@@ -139,7 +139,7 @@ class Router:
             await asyncio.sleep(_RETRY_SECONDS)
         for change in await checking:
             self._retarget(change)
-        self._flushers = [self._spawn(self.committer.run(), "flusher") for _ in range(self._limits.flushers)]
+        self._flushers = [self._spawn(self.committer.run(), "flusher") for _ in range(self.limits.flushers)]
         parts = {
             "settler": self.settler.run(),
             "heartbeat": self.lease.keep(),
@@ -156,7 +156,7 @@ class Router:
     async def _join(self) -> bool:
         """One try to find the database fit and to get a lease."""
         try:
-            async with asyncio.timeout(self._limits.flush_seconds), self.database.connection() as conn:
+            async with asyncio.timeout(self.limits.flush_seconds), self.database.connection() as conn:
                 state = await schema_state(conn)
                 if not state.usable:
                     self._wait(f"the schema does not fit: {state.problem}")
@@ -198,7 +198,7 @@ class Router:
         self.dispatcher.block_all()
         await self.dispatcher.idle(self._timeout + 1)
         try:
-            async with asyncio.timeout(self._limits.flush_seconds):
+            async with asyncio.timeout(self.limits.flush_seconds):
                 await self.settler.idle()
                 await self._stop_tasks()
                 await self.lease.give_back()

@@ -16,12 +16,14 @@ from psycopg.rows import DictRow, dict_row
 from tests.support import meta
 from tests.support.config import APP_SECRET, config, environment
 from tests.support.config import route as as_route
+from tests.support.ports import free_port
 from tests.support.postgres import Databases
-from tests.support.processes import RouterProcess, start_router
+from tests.support.processes import RouterProcess
 from tests.support.services import FakeService, GraphApi, Received
 
 WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+_ROOT = Path(__file__).parents[2]
 _numbers = itertools.count(1)
 
 Fields = Mapping[str, Any]
@@ -61,6 +63,7 @@ class Scene:
         self._routes: dict[str, dict[str, Any]] = {}
         self._spec: dict[str, Any] = {}
         self._environment: dict[str, str] = {}
+        self._limits: dict[str, Any] = {}
         self._configs = itertools.count(1)
 
     # -- what there is ------------------------------------------------------------------------------------------
@@ -85,7 +88,12 @@ class Scene:
         await self._stack.aclose()
 
     async def describe(
-        self, routes: Mapping[str, Fields], spec: Mapping[str, Any], env: Mapping[str, str] | None = None
+        self,
+        routes: Mapping[str, Fields],
+        spec: Mapping[str, Any],
+        *,
+        env: Mapping[str, str] | None = None,
+        limits: Mapping[str, Any] | None = None,
     ) -> None:
         """What the next routers are told. A service is started for each route that names no `url`, once."""
         for name, fields in routes.items():
@@ -94,6 +102,7 @@ class Scene:
         self._routes = {name: dict(fields) for name, fields in routes.items()}
         self._spec = dict(spec)
         self._environment = dict(env or {})
+        self._limits = dict(limits or {})
 
     def write_config(self, changes: Mapping[str, Fields] | None = None) -> Path:
         """The config as a file; `changes` are to routes, by their names."""
@@ -108,9 +117,15 @@ class Scene:
 
     async def start(self, *, changes: Mapping[str, Fields] | None = None, ready: bool = True) -> RouterProcess:
         """One more router."""
-        env = environment(self.database_url, **self._environment)
-        process = await start_router(self.write_config(changes), env, ready=ready)
+        ports = free_port(), free_port()
+        arguments = ["--config", str(self.write_config(changes)), "--port", str(ports[0])]
+        arguments += ["--internal-port", str(ports[1]), "--limits", json.dumps(self._limits)]
+        env = environment(self.database_url, PYTHONPATH=str(_ROOT), **self._environment)
+        process = await RouterProcess.start(*arguments, env=env, module="tests.support.router_main")
+        process.public_port, process.internal_port = ports
         self.routers.append(process)
+        if ready:
+            await process.wait_until_ready()
         return process
 
     async def stop(self, process: RouterProcess | None = None) -> None:
@@ -150,8 +165,14 @@ class Scene:
     async def got(self, service: str, key: str) -> Received:
         """The first request of a service with this Idempotency-Key."""
         fake = self.services[service]
-        await fake.wait_until(lambda: key in fake.keys(), WAIT_SECONDS, f"{key} at {service}")
-        return fake.requests[fake.keys().index(key)]
+        found: list[Received] = []
+
+        def came() -> bool:
+            found[:] = [request for request in fake.requests if request.key == key]
+            return bool(found)
+
+        await fake.wait_until(came, WAIT_SECONDS, f"{key} at {service}")
+        return found[0]
 
     async def rows(self, statement: str, *values: Any) -> list[DictRow]:
         """The rows of a test's own statement."""
@@ -198,14 +219,17 @@ async def scene(
     *,
     routers: int = 1,
     env: Mapping[str, str] | None = None,
+    limits: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> AsyncIterator[Scene]:
-    """Ready routers over a fresh database. `spec` adds top-level fields of the spec."""
+    """Ready routers over a fresh database. `spec` adds top-level fields of the spec, `limits` replaces limits."""
     with databases.fresh() as url:
         async with Scene(url, folder) as it:
-            await it.describe(routes, spec, env)
+            await it.describe(routes, spec, env=env, limits=limits)
             await asyncio.gather(*(it.start() for _ in range(routers)))
             yield it
+            for process in it.routers:
+                assert "Traceback" not in "\n".join(process.errors), process.output()
 
 
 def connect(database_url: str) -> psycopg.Connection[DictRow]:
