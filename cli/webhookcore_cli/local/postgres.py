@@ -20,6 +20,7 @@ STOP_SECONDS: Final = 30.0
 ORPHAN_SECONDS: Final = 10.0
 NECESSARY: Final = ("PG_VERSION", "global/pg_control", "base", "pg_wal", "pg_xact", "postgresql.conf", "pg_hba.conf")
 SOCKET_PATH_LIMIT: Final = 107
+SERVERS_FOLDER: Final = "/proc/self/cwd"
 
 
 class EmbeddedPostgres:
@@ -59,12 +60,10 @@ class EmbeddedPostgres:
             self._make_folder()
         self._end_of_orphans()
         give_up = time.monotonic() + ORPHAN_SECONDS
-        while not self._try_start():
+        while (words := self._try_start()) is not None:
             # Sessions of a killed server end by themselves within moments, and hold its shared memory till then.
-            if "shared memory block" not in self._last_log_line() or time.monotonic() > give_up:
-                raise PostgresTroubleError(
-                    f"Postgres did not start on {self.data}: {self._last_log_line()} (all of it in {self.log})"
-                )
+            if "shared memory block" not in words or time.monotonic() > give_up:
+                raise PostgresTroubleError(f"Postgres did not start on {self.data}: {words} (all of it in {self.log})")
             time.sleep(0.1)
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -166,7 +165,8 @@ class EmbeddedPostgres:
         except OSError:
             return False
 
-    def _try_start(self) -> bool:
+    def _try_start(self) -> str | None:
+        """None once it takes connections; its last words where it ended instead."""
         settings = {
             "listen_addresses": "127.0.0.1" if self.port else "",
             "port": str(self._socket_number),
@@ -176,6 +176,7 @@ class EmbeddedPostgres:
             **self._settings,
         }
         with self.log.open("ab") as log:
+            mark = log.tell()
             self.process = subprocess.Popen(  # noqa: S603 - our own program, no shell
                 [
                     *(self._programs / "postgres", "-D", self._folder_for_server(self.data)),
@@ -192,13 +193,13 @@ class EmbeddedPostgres:
         give_up = time.monotonic() + START_SECONDS
         while self.process.poll() is None:
             if self._is_ready(self.process.pid):
-                return True
+                return None
             if time.monotonic() > give_up:
                 self.stop(at_once=True)
                 raise PostgresTroubleError(f"Postgres was not ready within {START_SECONDS:.0f} s, see {self.log}")
             time.sleep(0.01)
         self.process = None
-        return False
+        return self._words_since(mark)
 
     def _is_ready(self, pid: int) -> bool:
         """Line 8 of postmaster.pid, as pg_ctl does: no client library is needed to know."""
@@ -208,14 +209,17 @@ class EmbeddedPostgres:
             return False
         return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"  # noqa: PLR2004
 
-    def _last_log_line(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-        return (fatal or lines or ["no reason given"])[-1]
+    def _words_since(self, mark: int) -> str:
+        """What the server said last, without its time stamps, and with the folder's name as it is known here."""
+        with self.log.open("rb") as log:
+            log.seek(mark)
+            lines = log.read().decode(errors="replace").splitlines()
+        words = [re.sub(r"^\S+ \S+ \S+ \[\d+\] ", "", line) for line in lines if line.strip()]
+        return "; ".join(words[-3:]).replace(SERVERS_FOLDER, str(self.data)) or "it said nothing"
 
     def _folder_for_server(self, folder: Path) -> str:
         """As another user, by the working directory: that user may not be able to enter the parents (/root)."""
-        return str(folder) if self._account is None else "/proc/self/cwd"
+        return str(folder) if self._account is None else SERVERS_FOLDER
 
     def _options(self, folder: Path) -> dict[str, Any]:
         return {"cwd": folder, "env": {}, **(self._account.popen_options() if self._account else {})}
