@@ -1,0 +1,119 @@
+"""What the demo shows at its end: where everything went and why, what failed and came back, and the checks."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from demo.checks import Check
+from demo.totals import Totals
+
+_MOST_MISMATCHES: Final = 20
+
+
+def show(console: Console, totals: Totals, checks: Sequence[Check], seconds: float) -> None:
+    """Tables for a person; colours where there is a terminal."""
+    _table(
+        console,
+        "What was routed where, and why",
+        ("route", "events", "why"),
+        [
+            (route, str(sum(reasons.values())), ", ".join(f"{why} {n}" for why, n in reasons.most_common()))
+            for route, reasons in totals.routed.items()
+        ],
+    )
+    _table(
+        console,
+        "What the services received",
+        ("service", "requests", "taken", "unique", "repeats told by X-WA-Attempt", "highest attempt"),
+        [
+            (name, *map(str, (each.requests, each.taken, each.unique, each.repeats, each.highest_attempt)))
+            for name, each in totals.services.items()
+        ],
+    )
+    _table(
+        console,
+        "What went to the dead letter queue, and what became of it",
+        ("route", "why", "dead letters", "came back", "abandoned"),
+        [
+            (route, code, str(each.letters), str(each.came_back), str(each.abandoned))
+            for (route, code), each in totals.dead_letters.items()
+        ],
+    )
+    _table(
+        console,
+        "Who wrote more than a minute allows",
+        ("sender", "messages", "delayed", "longest delay"),
+        [(who, str(each.messages), str(each.delayed), f"{each.longest:.1f} s") for who, each in totals.delayed.items()],
+    )
+    _table(
+        console,
+        "What the person on call and the jobs ran",
+        ("when", "webhookcore …", "exit", "result"),
+        [(run.clock, run.command, str(run.code), _brief(run.result)) for run in totals.runs],
+    )
+    if totals.cleanup:
+        _table(
+            console,
+            "What the clean-up removed (made old by SQL)",
+            ("what", "old", "removed"),
+            [(kind, str(old), str(removed)) for kind, (old, removed) in totals.cleanup.items()],
+        )
+    console.print(f"{totals.menus} home menus were sent to {totals.menu_readers} people.\n")
+    console.print(Text(totals.balance, style="bold"), soft_wrap=True)
+    console.print()
+    _checks(console, checks)
+    wrong = sum(len(check.mismatches) for check in checks)
+    ending = f"{wrong} mismatches" if wrong else f"All came out right: {len(checks)} checks"
+    console.print(Text(f"{ending}, {seconds:.0f} s.", style="bold red" if wrong else "bold green"))
+
+
+def _checks(console: Console, checks: Sequence[Check]) -> None:
+    for check in checks:
+        mark = Text("✗", style="red") if check.mismatches else Text("✓", style="green")
+        console.print(Text.assemble(mark, f" {check.title} ({check.looked_at})"), soft_wrap=True)
+        for mismatch in check.mismatches[:_MOST_MISMATCHES]:
+            console.print(Text(f"    {mismatch}", style="red"), soft_wrap=True)
+        if (more := len(check.mismatches) - _MOST_MISMATCHES) > 0:
+            console.print(Text(f"    and {more} more", style="red"))
+    console.print()
+
+
+def _table(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Numbers to the right; nothing where there is no row."""
+    rows = list(rows)
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, cell in zip(columns, rows[0], strict=True):
+        table.add_column(column, justify="right" if cell.replace(".", "").removesuffix(" s").isdigit() else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _brief(result: Any) -> str:
+    """A command's JSON, flat, without what every one of them says."""
+    parts: list[str] = []
+    for name, value in result.items():
+        if isinstance(value, dict):
+            parts += [f"{name} {inner} {each}" for inner, each in value.items() if type(each) is int]
+        elif type(value) is int and (value or name in ("processed", "successful")):
+            parts.append(f"{name} {value}")
+    return ", ".join(parts)
+
+
+def as_dict(totals: Totals, checks: Sequence[Check], seconds: float) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "ok": not any(check.mismatches for check in checks),
+        "seconds": round(seconds, 1),
+        **totals.as_dict(),
+        "checks": [
+            {"title": check.title, "lookedAt": check.looked_at, "mismatches": list(check.mismatches)}
+            for check in checks
+        ],
+    }
