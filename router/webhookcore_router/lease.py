@@ -13,6 +13,7 @@ from webhookcore.store.database import UNAVAILABLE, Database
 from webhookcore_router.limits import Limits
 
 _log = logging.getLogger(__name__)
+_RETRY_SECONDS = 0.5
 
 
 class Lease:
@@ -24,6 +25,7 @@ class Lease:
         self._limits = limits
         self._on_lost = on_lost
         self._until = 0.0  # monotonic
+        self._reaps_from = 0.0  # monotonic
 
     def now(self) -> datetime:
         """The database's time."""
@@ -46,27 +48,34 @@ class Lease:
 
     async def keep(self) -> None:
         """Renews the lease until cancelled; a lost one is replaced, after `on_lost` forgot what it covered."""
+        seconds = self._limits.heartbeat_seconds
         while True:
-            await asyncio.sleep(self._limits.heartbeat_seconds)
+            await asyncio.sleep(seconds)
             try:
                 async with asyncio.timeout(self._limits.heartbeat_seconds):
                     await self._beat()
+                seconds = self._limits.heartbeat_seconds
             except UNAVAILABLE as error:
-                _log.warning("heartbeat failed, trying again: %s", error)
+                _log.warning("heartbeat failed, trying again: %s", error or type(error).__name__)
+                seconds = min(_RETRY_SECONDS, seconds)
 
     async def _beat(self) -> None:
         started = time.monotonic()
         now = self._database.now()
         until = now + timedelta(seconds=self._limits.lease_seconds)
+        if started >= self._until:
+            # After an outage of the database every lease has run out, and everybody comes back within moments.
+            self._reaps_from = started + self._limits.lease_seconds / 2
         async with self._database.connection() as conn:
-            if await instances.renew(conn, me=self.me, now=now, lease_until=until):
+            if await instances.renew(conn, me=self.me, lease_until=until):
                 self._until = started + self._limits.lease_seconds
             else:
                 _log.warning("the lease ran out; what it covered is left to whoever took it over")
                 self._until = 0.0
                 self._on_lost()
                 await self.acquire()
-            await instances.reap(conn, now=now)
+            if started >= self._reaps_from:
+                await instances.reap(conn, now=now)
 
     async def give_back(self) -> None:
         """Frees every row that this router still owns."""

@@ -1,6 +1,6 @@
 """A process whose machine's wall clock is wrong: `python -m tests.support.clock_off SECONDS MODULE ARGUMENTS...`."""
 
-import datetime as clock
+import datetime as dt
 import runpy
 import sys
 import time
@@ -8,7 +8,7 @@ import time
 
 def shift(seconds: float) -> None:
     """Moves every wall clock that Python code reads, the monotonic one stays. To be called before others import."""
-    true_time, true_datetime = time.time, clock.datetime
+    true_time, true_datetime = time.time, dt.datetime
 
     class Meta(type):
         def __instancecheck__(cls, instance: object) -> bool:
@@ -16,11 +16,11 @@ def shift(seconds: float) -> None:
 
     class Shifted(true_datetime, metaclass=Meta):
         @classmethod
-        def now(cls, tz: clock.tzinfo | None = None) -> clock.datetime:  # type: ignore[override]
-            return true_datetime.now(tz) + clock.timedelta(seconds=seconds)
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+            return true_datetime.now(tz) + dt.timedelta(seconds=seconds)
 
     time.time = lambda: true_time() + seconds
-    clock.datetime = Shifted  # type: ignore[misc]
+    dt.datetime = Shifted  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psycopg
@@ -43,7 +43,7 @@ class Meta:
         self._pick_url = pick_url
         self._pause = pause
 
-    async def __aenter__(self) -> "Meta":
+    async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=500, max_keepalive_connections=100)
         self._client = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=limits)
         return self
@@ -158,7 +158,8 @@ def kept(database_url: str) -> list[Kept]:
     """Every event in the inbox and in the dead letter queue."""
     with psycopg.connect(database_url, autocommit=True) as conn:
         rows = conn.execute("""
-            SELECT 'inbox', idempotency_key, sender, route, attempts, CASE WHEN owner IS NULL THEN 'waiting' ELSE 'owned' END
+            SELECT 'inbox', idempotency_key, sender, route, attempts,
+                   CASE WHEN owner IS NULL THEN 'waiting' ELSE 'owned' END
             FROM inbox
             UNION ALL
             SELECT 'dead', idempotency_key, from_number, route, attempts,
@@ -179,7 +180,7 @@ async def until(happened: Callable[[], bool], seconds: float = 60.0, what: str =
     """Returns when it has happened; asked 20 times a second."""
     try:
         async with asyncio.timeout(seconds):
-            while not happened():
+            while not happened():  # noqa: ASYNC110 - it is the world that is asked, not a flag
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise TimeoutError(f"waited {seconds} s for {what}") from None

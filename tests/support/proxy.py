@@ -18,6 +18,7 @@ class Mode(Enum):
     FORWARD = auto()
     SWALLOW = auto()
     """A black hole: connections stand, new ones are taken, and nothing ever comes back."""
+    REFUSE = auto()
 
 
 class PostgresProxy:
@@ -59,6 +60,14 @@ class PostgresProxy:
         self._mode = Mode.FORWARD
         self._through.set()
 
+    def refuse(self) -> None:
+        """Resets every connection, and each new one at once: a server that is gone."""
+        self._mode = Mode.REFUSE
+        self.cut_all()
+
+    def accept(self) -> None:
+        self._mode = Mode.FORWARD
+
     def cut_all(self) -> None:
         """Resets every connection."""
         for pair in list(self._pairs):
@@ -83,6 +92,9 @@ class PostgresProxy:
     async def _serve(self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter) -> None:
         self.opened += 1
         await self._through.wait()
+        if self._mode is Mode.REFUSE:
+            client_out.transport.abort()
+            return
         try:
             if self._host.startswith("/"):
                 server_in, server_out = await asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
@@ -112,7 +124,8 @@ class PostgresProxy:
         while data := await reader.read(_PIECE):
             await self._through.wait()
             if pair.dead:
-                await asyncio.Event().wait()
+                await pair.over.wait()
+                return
             if from_client and self._lose_answer is not None and self._lose_answer(data):
                 pair.loses_answer = True
             elif not from_client and pair.loses_answer:
@@ -127,9 +140,11 @@ class _Pair:
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.dead = False
+        self.over = asyncio.Event()
         self.loses_answer = False
         self._ends = (client, server)
 
     def cut(self) -> None:
+        self.over.set()
         for end in self._ends:
             end.transport.abort()

@@ -73,7 +73,9 @@ class Database:
             open=False,
             timeout=wait_seconds,
             configure=self._configure,
-            reconnect_timeout=20.0,
+            # The pool tries again ever more seldom until this is over, and from the start when somebody asks: so that
+            # a database that is back is noticed within about a second.
+            reconnect_timeout=2.0,
             max_lifetime=1800.0,
         )
 

@@ -14,9 +14,9 @@ async def register(conn: Connection, *, me: UUID, host: str, now: datetime, leas
     await conn.execute(_SQL["register"], {"id": me, "host": host, "now": now, "lease_until": lease_until})
 
 
-async def renew(conn: Connection, *, me: UUID, now: datetime, lease_until: datetime) -> bool:
-    """False: the lease ran out, and whatever this router owned may be another's now."""
-    cursor = await conn.execute(_SQL["renew"], {"id": me, "now": now, "lease_until": lease_until})
+async def renew(conn: Connection, *, me: UUID, lease_until: datetime) -> bool:
+    """False: the lease ran out and was taken back; whatever this router owned may be another's now."""
+    cursor = await conn.execute(_SQL["renew"], {"id": me, "lease_until": lease_until})
     return cursor.rowcount == 1
 
 

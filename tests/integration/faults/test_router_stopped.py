@@ -1,4 +1,4 @@
-"""A router that stood still past its lease and goes on: what it still held is another's, and it can do nothing to it."""
+"""A router that stood still past its lease and goes on: what it held is another's, and it can do nothing to it."""
 
 from pathlib import Path
 

@@ -3,8 +3,9 @@ INSERT INTO router_instances (id, host, started_at, lease_until)
 VALUES (%(id)s, %(host)s, %(now)s, %(lease_until)s)
 
 -- name: renew
--- Finds no row when somebody took the lease back: then this process is a stranger to its own rows.
-UPDATE router_instances SET lease_until = %(lease_until)s WHERE id = %(id)s AND lease_until > %(now)s RETURNING id
+-- Finds no row when somebody took the lease back: then this process is a stranger to its own rows. One that ran out and
+-- that nobody took back is as good as before: an outage of the database must not make every router repeat its work.
+UPDATE router_instances SET lease_until = %(lease_until)s WHERE id = %(id)s RETURNING id
 
 -- name: try_lock_reaper
 SELECT pg_try_advisory_xact_lock(%s, %s)
