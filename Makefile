@@ -28,6 +28,10 @@ setup: $(READY) ## Prepare everything that run and test need (.venv from require
 run: $(READY) ## Run the whole system on this machine: Postgres, router, example services, jobs
 	@$(BIN)/webhookcore run $(ARGS)
 
+.PHONY: demo
+demo: $(READY) ## Play a recorded day through the whole system and check what became of every event
+	@$(BIN)/python -m demo $(ARGS)
+
 .PHONY: test
 test: $(READY) ## Run every test, with line and branch coverage (fails under 95 %)
 	@$(BIN)/coverage erase

@@ -1,6 +1,7 @@
-"""What goes wrong in the company on this day, and what the person on call does about it while the day goes on."""
+"""What goes wrong in the company on this day, and what is done about it while the day goes on."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import Final
 
 from demo.clock import DayClock
 from demo.day import since_midnight
+from demo.observed import Observed, Outage
 from demo.oncall import OnCall
 from demo.screen import Screen
 from demo.services import Mood
@@ -21,7 +23,7 @@ _LOOK_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A service feels otherwise from some time on. An outage ends no earlier than with its first dead letter."""
+    """A service feels otherwise from some time on."""
 
     at: timedelta
     service: str
@@ -37,13 +39,16 @@ CHANGES: Final = (
     Change(since_midnight("16:30"), JOBS, Mood.WELL, "is well again"),
 )
 MORNING_RETRY: Final = since_midnight("13:00")
+ROLLOUT: Final = since_midnight("18:30")
+ROLLED_OUT: Final = 2
 
 
 class Incidents:
     """`happen` runs beside the day; `end` sees to it that nothing is left broken."""
 
-    def __init__(self, system: System, clock: DayClock, on_call: OnCall, screen: Screen) -> None:
+    def __init__(self, system: System, observed: Observed, clock: DayClock, on_call: OnCall, screen: Screen) -> None:
         self._system = system
+        self._observed = observed
         self._clock = clock
         self._on_call = on_call
         self._screen = screen
@@ -55,18 +60,26 @@ class Incidents:
                 tasks.create_task(self._changes_of(service, until))
             if until > MORNING_RETRY:
                 tasks.create_task(self._retry_in_the_morning())
+            if until > ROLLOUT:
+                tasks.create_task(self._roll_out())
 
     async def end(self) -> None:
         for service in self._system.services.values():
             await service.becomes(Mood.WELL)
 
     async def _changes_of(self, service: str, until: timedelta) -> None:
+        """An outage ends no earlier than with its first dead letter, however slow this machine is."""
+        outage = None
         for change in CHANGES:
             if change.service != service or change.at >= until:
                 continue
             await self._clock.reaches(change.at)
-            if change.mood is not Mood.DOWN and change.mood is not Mood.HANGING:
+            if outage is not None:
                 await self._until(lambda: self._has_letters(service))
+                outage.ended = time.time()
+            outage = Outage(service, change.told.partition(":")[0], time.time())
+            if change.mood is not Mood.WELL:
+                self._observed.outages.append(outage)
             await self._system.services[service].becomes(change.mood)
             self._screen.say(self._clock.text(), f"{service} {change.told}")
 
@@ -76,8 +89,17 @@ class Incidents:
     async def _retry_in_the_morning(self) -> None:
         """The person on call looks at /health until the breaker has closed, then sends again what piled up."""
         await self._clock.reaches(MORNING_RETRY)
-        await self._until(lambda: self._system.breaker_is_closed(INSURANCE))
-        await self._on_call.sends_again(INSURANCE, self._clock.text())
+        if not await self._system.breaker_is_closed(INSURANCE):
+            self._screen.say(self._clock.text(), f"/health says that the breaker of {INSURANCE} is still open")
+            await self._until(lambda: self._system.breaker_is_closed(INSURANCE))
+            self._screen.say(self._clock.text(), f"its probe got through, and what was parked for {INSURANCE} flows")
+        await self._on_call.sends_again(INSURANCE, self._clock.text)
+
+    async def _roll_out(self) -> None:
+        await self._clock.reaches(ROLLOUT)
+        self._screen.say(self._clock.text(), f"router {ROLLED_OUT} is drained and started anew, as in a rollout")
+        self._observed.router_exits.append(await self._system.restart(ROLLED_OUT))
+        self._screen.say(self._clock.text(), f"router {ROLLED_OUT} is back")
 
     async def _until(self, happened: Callable[[], Awaitable[bool]]) -> None:
         """Or until patience is at its end: then what follows, and the checks, show what is wrong."""

@@ -42,6 +42,16 @@ class Receipt:
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - HTTP's successes
 
 
+@dataclass(slots=True)
+class Outage:
+    """A service was away, and how. Times are Unix seconds."""
+
+    service: str
+    how: str
+    began: float
+    ended: float = float("inf")
+
+
 @dataclass(frozen=True, slots=True)
 class MenuSent:
     """A home menu that WhatsApp was asked to show."""
@@ -108,6 +118,7 @@ class Observed:
     left: dict[str, int] = field(default_factory=dict)
     """What still waits in the inbox when all should be over, by route."""
     cleanup: Cleanup | None = None
+    outages: list[Outage] = field(default_factory=list)
     router_exits: list[int | None] = field(default_factory=list)
 
 

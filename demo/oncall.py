@@ -1,7 +1,7 @@
 """The person on call: sends dead letters again, and runs the jobs that a cluster's CronJobs would."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from demo.observed import Cleanup, Observed, Run
@@ -21,10 +21,10 @@ class OnCall:
         self._observed = observed
         self._screen = screen
 
-    async def sends_again(self, route: str, clock: str) -> None:
+    async def sends_again(self, route: str, clock: Callable[[], str]) -> None:
         """Makes a route's dead letters due, which their backoff would keep for minutes, and delivers them."""
-        await self._run(clock, "dlq", "retry", "--route", route, "--json")
-        await self._run(clock, "dlq-processor")
+        await self._run(clock(), "dlq", "retry", "--route", route, "--json")
+        await self._run(clock(), "dlq-processor")
 
     async def waits_for_quiet(self) -> bool:
         """Until nothing is under way: parked and delayed events included. False when that never came."""

@@ -1,5 +1,6 @@
 """What the demo shows at its end: where everything went and why, what failed and came back, and the checks."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -9,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from demo.checks import Check
-from demo.totals import Totals
+from demo.totals import OfService, Totals
 
 _MOST_MISMATCHES: Final = 20
+_NUMBER: Final = re.compile(r"[\d.]+( m?s)?|none")
 
 
 def show(console: Console, totals: Totals, checks: Sequence[Check], seconds: float) -> None:
@@ -28,10 +30,16 @@ def show(console: Console, totals: Totals, checks: Sequence[Check], seconds: flo
     _table(
         console,
         "What the services received",
-        ("service", "requests", "taken", "unique", "repeats told by X-WA-Attempt", "highest attempt"),
+        ("service", "requests", "taken", "unique", "repeats told", "highest X-WA-Attempt", "held back > 1 s"),
+        [(name, *map(str, _of_service(each))) for name, each in totals.services.items()],
+    )
+    _table(
+        console,
+        "While a service was away: the median time from acceptance to arrival at the others",
+        ("service", "what it did", "for", "others meanwhile", "others at other times"),
         [
-            (name, *map(str, (each.requests, each.taken, each.unique, each.repeats, each.highest_attempt)))
-            for name, each in totals.services.items()
+            (each.service, each.how, f"{each.seconds:.1f} s", _ms(each.others_then), _ms(each.others_else))
+            for each in totals.outages
         ],
     )
     _table(
@@ -87,12 +95,21 @@ def _table(console: Console, title: str, columns: Sequence[str], rows: Iterable[
     rows = list(rows)
     if not rows:
         return
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column, cell in zip(columns, rows[0], strict=True):
-        table.add_column(column, justify="right" if cell.replace(".", "").removesuffix(" s").isdigit() else "left")
+        table.add_column(column, justify="right" if _NUMBER.fullmatch(cell) else "left")
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _of_service(each: OfService) -> tuple[int, ...]:
+    return each.requests, each.taken, each.unique, each.repeats, each.highest_attempt, each.held_back
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "none" if milliseconds is None else f"{milliseconds:.0f} ms"
 
 
 def _brief(result: Any) -> str:
@@ -101,7 +118,7 @@ def _brief(result: Any) -> str:
     for name, value in result.items():
         if isinstance(value, dict):
             parts += [f"{name} {inner} {each}" for inner, each in value.items() if type(each) is int]
-        elif type(value) is int and (value or name in ("processed", "successful")):
+        elif type(value) is int and name != "durationMs" and (value or name in ("processed", "successful")):
             parts.append(f"{name} {value}")
     return ", ".join(parts)
 

@@ -40,7 +40,7 @@ class Router:
 
     async def start(self, client: httpx.AsyncClient, env: Mapping[str, str], hurry: asyncio.Event) -> None:
         """Raises TroubleError with its last words where it does not get ready. `hurry`: `stop` kills it."""
-        self._logs.mkdir()
+        self._logs.mkdir(exist_ok=True)
         self._children = children = Children(env, self._logs, hurry)
         self._process = process = await children.start(PART, *self._arguments)
         give_up = asyncio.get_running_loop().time() + READY_SECONDS

@@ -42,12 +42,12 @@ class Story:
             await self._day_passes(system, observed, on_call)
             await on_call.waits_for_quiet()
             if await system.database.letters_of(JOBS):
-                await on_call.sends_again(JOBS, "22:00")
+                await on_call.sends_again(JOBS, lambda: "22:00")
             await on_call.works_off("23:00")
             observed.left = await system.database.waiting()
             observed.letters = await system.database.letters()
             await on_call.cleans_up(self._gone_by_noon(), processed_of=INSURANCE, abandoned_of=INSURANCE)
-            observed.router_exits = await system.stop_routers()
+            observed.router_exits += await system.stop_routers()
             observed.verdicts = read_verdicts(router.events for router in system.routers)
         return observed
 
@@ -59,7 +59,7 @@ class Story:
         day_clock = DayClock(BEGIN, self.speed)
         urls = [router.url for router in system.routers]
         meta = Meta(system.client, urls, system.company.app_secret, observed.answers)
-        incidents = Incidents(system, day_clock, on_call, self.screen)
+        incidents = Incidents(system, observed, day_clock, on_call, self.screen)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(incidents.happen(self.until))
             tasks.create_task(

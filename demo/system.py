@@ -36,10 +36,18 @@ class System:
     client: httpx.AsyncClient
     environment: dict[str, str]
     config: Path
+    hurry: asyncio.Event
 
     async def command(self, *arguments: str) -> Finished:
         """Runs `webhookcore <arguments>` with this system's config and database."""
         return await commands.run([*arguments, "--config", str(self.config)], self.environment)
+
+    async def restart(self, number: int) -> int | None:
+        """Drains a router and starts it anew, as a rollout does; the exit code of the one that went."""
+        router = self.routers[number - 1]
+        code = await router.stop()
+        await router.start(self.client, self.environment, self.hurry)
+        return code
 
     async def stop_routers(self) -> list[int | None]:
         """Drains them; their exit codes."""
@@ -76,4 +84,4 @@ async def running(company: Company, folder: Path, observed: Observed, hurry: asy
             stack.push_async_callback(router.stop)
         await asyncio.gather(*(router.start(client, env, hurry) for router in routers))
         database = await stack.enter_async_context(Database(postgres.url()))
-        yield System(company, services, routers, database, client, env, config)
+        yield System(company, services, routers, database, client, env, config, hurry)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from demo.checks.ledger import Ledger
 from demo.checks.rate import excesses
+from demo.delays import Beside, beside, late
 from demo.observed import Run
 from webhookcore_cli.masking import masked
 
@@ -23,6 +24,8 @@ class OfService:
     unique: int = 0
     repeats: int = 0
     highest_attempt: int = 0
+    held_back: int = 0
+    """By a breaker or a rate limit; without what came back from the dead letter queue."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class Totals:
     runs: list[Run] = field(default_factory=list)
     cleanup: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By kind: how many were old, how many were removed."""
+    outages: list[Beside] = field(default_factory=list)
     menus: int = 0
     menu_readers: int = 0
 
@@ -67,6 +71,7 @@ class Totals:
         totals = cls(balance, accepted, _routed(ledger), runs=observed.runs)
         totals.services = _services(ledger)
         totals.dead_letters = _dead_letters(ledger)
+        totals.outages = beside(ledger)
         totals.delayed = _delayed(ledger, per_minute)
         totals.menus, totals.menu_readers = len(observed.menus), len({menu.to for menu in observed.menus})
         if (cleanup := observed.cleanup) is not None:
@@ -84,6 +89,7 @@ class Totals:
             "delayed": {who: asdict(each) for who, each in self.delayed.items()},
             "runs": [asdict(run) for run in self.runs],
             "cleanup": {kind: {"old": old, "removed": removed} for kind, (old, removed) in self.cleanup.items()},
+            "outages": [asdict(outage) for outage in self.outages],
             "menus": self.menus,
         }
 
@@ -129,6 +135,8 @@ def _services(ledger: Ledger) -> dict[str, OfService]:
         each.repeats += again
         each.unique += not again
         seen.add((receipt.service, receipt.key))
+    for service, count in late(ledger).items():
+        services[service].held_back = count
     return dict(sorted(services.items()))
 
 

@@ -84,7 +84,7 @@ BEGINNINGS: Final[dict[Journey, tuple[float, float]]] = {
     ride_from_the_menu: (6.1, 14.6),
     ride_by_keyword: (6.3, 14.2),
     claim_after_the_hail: (8.7, 11.2),
-    job_by_menu_key: (8.2, 16.3),
+    job_by_menu_key: (13.8, 16.1),
     lost_then_found: (12.4, 19.9),
 }
 """Between which hours the ten people of a journey begin it, evenly spread."""
