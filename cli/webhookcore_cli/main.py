@@ -203,7 +203,7 @@ def jobs(
 def main() -> None:
     """The entry point: foreseeable trouble ends with its message and its exit code."""
     try:
-        app()
+        app(prog_name="webhookcore")
     except TroubleError as trouble:
         sys.stderr.write(f"webhookcore: {trouble}\n")
         sys.exit(trouble.code)

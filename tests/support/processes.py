@@ -41,7 +41,7 @@ class Process:
             "-m",
             module,
             *arguments,
-            env={**_bare_environment(), **env},
+            env={**bare_environment(), **env},
             cwd=cwd,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -216,7 +216,7 @@ async def run(*arguments: str, env: Mapping[str, str], seconds: float = 60.0, cw
     return process
 
 
-def _bare_environment() -> dict[str, str]:
+def bare_environment() -> dict[str, str]:
     """What a process needs to start, and what coverage needs to measure it."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
     return {name: text for name, text in os.environ.items() if name in kept or name.startswith("COVERAGE_")}
