@@ -52,9 +52,11 @@ class Story:
         return observed
 
     async def _day_passes(self, system: System, observed: Observed, on_call: OnCall) -> None:
+        people = len(self._last_messages())
         self.screen.say(
             clock(BEGIN),
-            f"the day begins: {len(self.day)} notifications, {self.speed:.0f} times as fast as they came",
+            f"the day begins: {len(self.day)} notifications, messages of {people} people, "
+            f"{self.speed:.0f} times as fast as they came",
         )
         day_clock = DayClock(BEGIN, self.speed)
         urls = [router.url for router in system.routers]
@@ -70,9 +72,13 @@ class Story:
 
     def _gone_by_noon(self) -> list[str]:
         """Whoever wrote in the morning alone: theirs are the sessions that may be gone tomorrow."""
+        return [sender for sender, at in self._last_messages().items() if at < NOON]
+
+    def _last_messages(self) -> dict[str, timedelta]:
+        """When each person wrote last."""
         last: dict[str, timedelta] = {}
         for notification in self.day:
             for item in items(notification.body):
                 if item.message_id is not None and notification.signed_by == "meta":
                     last[item.lane_of] = notification.at
-        return [sender for sender, at in last.items() if at < NOON]
+        return last

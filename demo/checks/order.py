@@ -10,8 +10,8 @@ from demo.checks.ledger import Entry, Ledger
 def lanes(ledger: Ledger) -> dict[tuple[str, str], list[Entry]]:
     """By sender and route, each in the order in which its events were accepted."""
     found: dict[tuple[str, str], list[Entry]] = {}
-    for entry in ledger.to_deliver:
-        if entry.item.lane_of:
+    for entry in ledger.entries:
+        if entry.item.lane_of and entry.receipts:
             found.setdefault((entry.item.lane_of, str(entry.expected.route)), []).append(entry)
     return found
 

@@ -109,7 +109,7 @@ def many_kinds(tape: Tape) -> None:
 
 def after_the_tunnel(tape: Tape) -> None:
     """A phone that was away sends everything at once: more than a sender may send in a minute."""
-    chat = meet(tape, "13:20", "English", 1, "Otto Clickham")
+    chat = meet(tape, "12:15", "English", 1, "Otto Clickham")
     chat.asks_for("agent", SUPPORT, "keyword")
     photos = [chat.says("image", media("image", "tunnel", n)) for n in range(PHOTOS)]
     tape.messages(chat.at, f"{chat.person.name}: {PHOTOS} photos after a tunnel", *photos)
