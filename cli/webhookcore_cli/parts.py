@@ -1,6 +1,7 @@
 """Starts the parts of Webhook Core, each as the process that a pod or the local mode runs."""
 
 import asyncio
+import logging
 import os
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,8 @@ def router(
     from webhookcore_router import server
     from webhookcore_router.limits import Limits
 
+    # stdout is the events'. What the router says besides is for whoever reads its log.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         return server.run(settings, port, internal_port, host=host, limits=Limits(drain_serve_seconds=drain_seconds))
     except server.PortTakenError as error:
@@ -44,22 +47,22 @@ def router(
 def dlq_processor(config: Path | None, *, tolerate_unknown: bool) -> int:
     """One run over everything that is due; the exit code."""
     settings = configuration.load(config, os.environ, DLQ_PROCESSOR_NEEDS, tolerate_unknown=tolerate_unknown)
-    from webhookcore_workers import dlq_processor
+    from webhookcore_workers.dlq_processor import main
 
-    return dlq_processor.main(settings)
+    return main(settings)
 
 
 def session_cleanup(config: Path | None, *, tolerate_unknown: bool) -> int:
     """One run; the exit code."""
     settings = configuration.load(config, os.environ, SESSION_CLEANUP_NEEDS, tolerate_unknown=tolerate_unknown)
-    from webhookcore_workers import session_cleanup
+    from webhookcore_workers.session_cleanup import main
 
-    return session_cleanup.main(settings)
+    return main(settings)
 
 
 def migrate(config: Path | None) -> int:
     """Bring the database to this release's schema; the exit code. DATABASE_URL is enough, no config is needed."""
     url = os.environ.get("DATABASE_URL") or configuration.load(config, os.environ, _MIGRATE_NEEDS).database_url
-    from webhookcore_workers import migrate
+    from webhookcore_workers.migrate import main
 
-    return migrate.main(url)
+    return main(url)
