@@ -19,6 +19,8 @@ from webhookcore_router.turns import Turns
 
 _log = logging.getLogger(__name__)
 _TRIES = 5
+_GATHERED = 32
+"""Notifications worth a flush, which by itself costs as much as a dozen of them."""
 
 
 class OverloadedError(Exception):
@@ -90,9 +92,17 @@ class Committer:
         """One flusher; several may run. Flushes until cancelled."""
         while True:
             await self._work.wait()
+            await self._gather()
             batch = self._take()
             if batch:
                 await self._flush_in_time(batch)
+
+    async def _gather(self) -> None:
+        """Waits while each turn of the event loop brings more: load makes larger flushes, not more of them."""
+        queued = 0
+        while queued < len(self._queue) < _GATHERED:
+            queued = len(self._queue)
+            await asyncio.sleep(0)
 
     def _take(self) -> list[_Waiting]:
         """What queued, oldest first: whole notifications, about `flush_events` events."""
