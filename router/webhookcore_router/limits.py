@@ -1,6 +1,7 @@
 """What bounds a router's memory and work. Not settings: nobody on call should have to know them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,8 @@ class Limits:
     heartbeat_seconds: float = 5.0
     drain_serve_seconds: float = 5.0
     """How long a router that drains still serves: load balancers learn of it late."""
+
+    def covering(self, delivery_seconds: float) -> Self:
+        """The same with a lease that lets a delivery of this length start at any time, be a heartbeat late or lost."""
+        least = delivery_seconds + 3 * self.heartbeat_seconds
+        return self if self.lease_seconds >= least else replace(self, lease_seconds=least)

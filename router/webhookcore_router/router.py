@@ -46,8 +46,8 @@ class Router:
         spec, secrets = settings.spec, settings.secrets
         if settings.database_url is None:
             raise ValueError("a router needs a database URL")
-        self.limits = limits
         self._timeout = spec.router.timeout_ms / 1000
+        self.limits = limits = limits.covering(self._timeout)
         self.status = "starting"
         self.accepting = False
         self.draining = False
