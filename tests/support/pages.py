@@ -30,11 +30,13 @@ _PICTURES: Final = {"mermaid"}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A mark (`kind` is STEP, NOT_RUN or TABLE) or a fenced block (`kind` is its language); `line` counts from 1."""
+    """A mark (`kind` is STEP, NOT_RUN or TABLE) or a fenced block (`kind` is its language)."""
 
     kind: str
     text: str
     line: int
+    """Of the mark, or of a block's first line; counted from 1."""
+    lines: int = 1
 
 
 Show = Callable[[str], Awaitable[str]]
@@ -53,7 +55,7 @@ def parts(page: Path) -> Iterator[Part]:
             elif fence := _FENCE.fullmatch(line):
                 block = []
         elif line == f"{fence[1]}```":
-            yield Part(fence[2], "\n".join(block), number - len(block))
+            yield Part(fence[2], "\n".join(block), number - len(block), len(block))
             fence = None
         else:
             block.append(line.removeprefix(fence[1]))
@@ -109,6 +111,7 @@ _EVENED: Final = [
         (r'("(\w*Ms|ms)"): ?[\d.]+', r"\1:N"),
         (r"\b(in )?\d+(\.\d+)? ?(ms|s|min|h|d)\b( ago)?", "DURATION"),
         (r"[─━-]{3,}", "---"),
+        (r"\bpython3\.\d+\b", "python3"),
         (r"content-length: \d+", "content-length: N"),
         (r"\b\d+\.\d+\.\d+\b", "VERSION"),
         (r"[ \t]+", " "),
@@ -142,6 +145,7 @@ def _write(page: Path, wrong: list[tuple[Part, str]]) -> None:
     """From the last block to the first, so that lines stay where they are."""
     lines = page.read_text(encoding="utf-8").split("\n")
     for part, real in reversed(wrong):
-        lines[part.line - 1 : part.line - 1 + len(part.text.split("\n"))] = real.strip("\n").split("\n")
+        shown = [line.rstrip() for line in real.strip("\n").split("\n")]
+        lines[part.line - 1 : part.line - 1 + part.lines] = shown
     if wrong:
         page.write_text("\n".join(lines), encoding="utf-8")
