@@ -70,8 +70,9 @@ class _Flush:
             if arrival.due_at > self._now and self._policy.on_exceed is not OnExceed.DELAY:
                 return self._refuse(event, arrival.retry_after_seconds)
             due_at = arrival.due_at
-            decision = decide(event, _live(session), self._policy.table, self._now)
-            self._remember(event.sender, session, decision, arrival.tat)
+            live = self._live(session)
+            decision = decide(event, live, self._policy.table, self._now)
+            self._remember(event.sender, live, decision, arrival.tat)
         else:
             decision = decide(event, None, self._policy.table, self._now)
         self._seen(key, decision.route, decision.reason)
@@ -90,8 +91,16 @@ class _Flush:
         self._state.seen[key] = (route, reason)
         self.plan.keys.append((key, route, reason))
 
-    def _remember(self, sender: str, session: SessionRow | None, decision: Decision, tat: datetime) -> None:
-        active = session.active_service if session else None
+    def _live(self, session: SessionRow | None) -> Session | None:
+        """One that is older than its time is over: a message that chooses nothing must not begin it again."""
+        if session is None or session.last_interaction is None:
+            return None
+        if self._now - session.last_interaction > self._policy.table.session_ttl:
+            return None
+        return Session(session.active_service, session.last_interaction)
+
+    def _remember(self, sender: str, live: Session | None, decision: Decision, tat: datetime) -> None:
+        active = live.active_service if live else None
         if decision.session is SessionEffect.SET:
             active = decision.route
         elif decision.session is SessionEffect.CLEAR:
@@ -129,9 +138,3 @@ class _Flush:
             submission.traceparent,
             event.body,
         )
-
-
-def _live(session: SessionRow | None) -> Session | None:
-    if session is None or session.last_interaction is None:
-        return None
-    return Session(session.active_service, session.last_interaction)
