@@ -149,6 +149,30 @@ def test_a_killed_server_comes_back_on_its_folder(postgres: EmbeddedPostgres) ->
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_server_that_does_not_stop_is_killed(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed is in its log: the next start recovers it."""
+    monkeypatch.setattr("webhookcore_cli.local.postgres.STOP_SECONDS", 0.2)
+    postgres.start()
+    with psycopg.connect(postgres.url()) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    assert postgres.process is not None
+    postgres.process.send_signal(signal.SIGSTOP)
+    postgres.stop()
+    postgres.start()
+    with psycopg.connect(postgres.url()) as connection:
+        assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
+
+
+def test_a_server_that_does_not_get_ready_is_given_up(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ended; its log is named."""
+    monkeypatch.setattr("webhookcore_cli.local.postgres.START_SECONDS", -1.0)
+    with pytest.raises(PostgresTroubleError, match=r"was not ready within .*postgres\.log"):
+        postgres.start()
+    assert postgres.process is None
+
+
 def has_ended(pid: str) -> bool:
     """Whether a process is gone, or waits only to be noticed by whoever inherited it."""
     try:

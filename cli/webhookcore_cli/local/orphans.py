@@ -16,12 +16,12 @@ def ends_with_parent(ending: signal.Signals) -> Callable[[], None] | None:
     Only for a parent's main thread: the kernel takes the end of the thread that forked for the parent's.
     """
     if sys.platform != "linux":
-        return None
+        return None  # pragma: no cover
     # Loaded before the fork: between fork and exec a child must not import, allocate or take a lock.
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
-    def ask_kernel() -> None:
+    def ask_kernel() -> None:  # pragma: no cover - runs after the fork, where nothing is measured
         prctl(PR_SET_PDEATHSIG, int(ending), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)  # the parent died before the request: nobody would ever send the signal
