@@ -4,11 +4,13 @@ import asyncio
 import logging
 import time
 from datetime import timedelta
+from uuid import UUID
 
 from webhookcore.delivery.outcome import Failed, FailureCode
 from webhookcore.store import inbox
 from webhookcore.store.database import UNAVAILABLE, Connection, Database
 from webhookcore_router.breakers import Breakers
+from webhookcore_router.committer import Committer
 from webhookcore_router.dispatcher import Dispatcher
 from webhookcore_router.lease import Lease
 from webhookcore_router.limits import Limits
@@ -28,6 +30,7 @@ class Claimer:
         database: Database,
         *,
         lease: Lease,
+        committer: Committer,
         dispatcher: Dispatcher,
         settler: Settler,
         breakers: Breakers,
@@ -36,17 +39,13 @@ class Claimer:
     ) -> None:
         self._database = database
         self._lease = lease
+        self._committer = committer
         self._dispatcher = dispatcher
         self._settler = settler
         self._breakers = breakers
         self._routes = routes
         self._limits = limits
-        self._uncertain_since: float | None = None
         self._next_upkeep = 0.0
-
-    def doubt(self) -> None:
-        """A flush may have committed rows of ours that memory does not know."""
-        self._uncertain_since = time.monotonic()
 
     async def run(self) -> None:
         """Claims until cancelled."""
@@ -54,15 +53,8 @@ class Claimer:
         while True:
             try:
                 async with asyncio.timeout(self._limits.flush_seconds), self._database.connection() as conn:
-                    await self._claim(conn)
-                    await self._probe(conn)
-                    if time.monotonic() >= self._next_upkeep:
-                        self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
-                        await self._expire(conn)
-                        await self._route_gone(conn)
-                        await self._recover(conn)
+                    await self._look(conn)
             except UNAVAILABLE as error:
-                self.doubt()  # a claim may have gone through
                 _log.warning("claiming waits for the database: %s", error or type(error).__name__)
                 await asyncio.sleep(self._limits.claim_interval * 5)
             try:
@@ -72,26 +64,41 @@ class Claimer:
             except TimeoutError:
                 continue
 
+    async def _look(self, conn: Connection) -> None:
+        await self._lease.give_back_retired(conn, self._in_use)
+        await self._claim(conn)
+        await self._probe(conn)
+        if time.monotonic() >= self._next_upkeep:
+            self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
+            await self._expire(conn)
+            await self._route_gone(conn)
+
+    def _in_use(self, me: UUID) -> bool:
+        return self._dispatcher.delivers_as(me) or self._settler.settles_as(me)
+
     async def _claim(self, conn: Connection) -> None:
         """What was found says that there may be more: looks again at once."""
         rooms = self._dispatcher.rooms_to_refill()
         if not rooms:
             return
-        me, generations = self._lease.me, self._dispatcher.generations()
-        rows = await inbox.claim(conn, me=me, rooms=rooms, now=self._database.now())
-        self._dispatcher.add(me, rows, generations)
-        if rows:
-            self._dispatcher.room_wanted.set()
+        me, generations = await self._lease.certain(conn), self._dispatcher.generations()
+        with self._dispatcher.collecting(), self._lease.at_stake():
+            rows = await inbox.claim(conn, me=me, rooms=rooms, now=self._database.now())
+            if rows:
+                await self._committer.handed_over()
+                self._dispatcher.add(me, rows, generations)
+                self._dispatcher.room_wanted.set()
 
     async def _probe(self, conn: Connection) -> None:
         """One row of a route whose breaker's wait is over: the next delivery is the probe."""
         for route in self._breakers.due(self._database.now()):
-            me = self._lease.me
-            rows = await inbox.claim(conn, me=me, rooms={route: 1}, now=self._database.now())
-            if rows and await self._breakers.take_probe(conn, route, me):
-                self._dispatcher.probe(me, rows[0])
-            else:
-                self._settler.release(me, rows)
+            me = await self._lease.certain(conn)
+            with self._lease.at_stake():
+                rows = await inbox.claim(conn, me=me, rooms={route: 1}, now=self._database.now())
+                if rows and await self._breakers.take_probe(conn, route, me):
+                    self._dispatcher.probe(me, rows[0])
+                else:
+                    self._settler.release(me, rows)
 
     async def _expire(self, conn: Connection) -> None:
         """Parked events past their route's `maxAgeMinutes` become dead letters, uncharged."""
@@ -118,15 +125,3 @@ class Claimer:
                 if rows:
                     await self._settler.bury(conn, rows, outcome)
             buried = len(rows)
-
-    async def _recover(self, conn: Connection) -> None:
-        """After a flush of unknown outcome: gives back rows that are ours and that memory does not know."""
-        if self._uncertain_since is None or time.monotonic() < self._uncertain_since + 3 * self._limits.flush_seconds:
-            return
-        before = self._database.now() - timedelta(seconds=2 * self._limits.flush_seconds)
-        owned = await inbox.owned_before(conn, me=self._lease.me, before=before)
-        unknown = owned - self._dispatcher.held_ids() - self._settler.pending_ids()
-        if unknown:
-            _log.warning("%d events were committed by a flush that seemed to fail; taking them up", len(unknown))
-            await inbox.release(conn, me=self._lease.me, ids=unknown)
-        self._uncertain_since = None

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from webhookcore.notification.event import Kind
@@ -48,10 +47,7 @@ class Committer:
         dispatcher: Dispatcher,
         policy: Policy,
         limits: Limits,
-        *,
-        on_doubt: Callable[[], None],
     ) -> None:
-        """`on_doubt` is called after a flush that may or may not have committed."""
         self._database = database
         self._lease = lease
         self._dispatcher = dispatcher
@@ -61,7 +57,6 @@ class Committer:
         self._work = asyncio.Event()
         self._requests = 0
         self._bytes = 0
-        self._on_doubt = on_doubt
         self._turns = Turns()
         self._hanging: set[asyncio.Task[None]] = set()
 
@@ -123,7 +118,7 @@ class Committer:
         flush = asyncio.create_task(self._flush(batch))
         await asyncio.wait({flush}, timeout=self._limits.flush_seconds)
         if not flush.done():
-            self._on_doubt()
+            self._lease.doubt()
             self._hanging.add(flush)
             flush.add_done_callback(self._hanging.discard)
             flush.cancel()
@@ -137,8 +132,7 @@ class Committer:
             async with self._database.connection() as conn:
                 await self._commit_each(conn, batch)
         except UNAVAILABLE as error:
-            self._on_doubt()
-            _log.warning("a flush of %d notifications failed: %s", len(batch), error)
+            _log.warning("a flush of %d notifications failed: %s", len(batch), error or type(error).__name__)
             _fail(batch, NotKeptError("the database is away"))
 
     async def _commit_each(self, conn: Connection, batch: list[_Waiting]) -> None:
@@ -170,8 +164,8 @@ class Committer:
         Two flushes that share a sender read one after the other. Their turns, taken when they have read, keep that
         order where it counts: in the dispatcher's lanes.
         """
-        me = self._lease.me
-        generations = self._dispatcher.generations()
+        me = await self._lease.certain(conn)
+        generations, releasing = self._dispatcher.generations(), self._dispatcher.releasing()
         submissions = [waiting.submission for waiting in batch]
         events = [event for submission in submissions for event in submission.events]
         locked = {event.sender for event in events if event.sender}
@@ -179,26 +173,39 @@ class Committer:
         keys = [event.dedupe_key for event in events]
         turn: asyncio.Future[None] | None = None
         try:
-            async with ingest.flush(conn):
-                now = self._database.now()
-                state = await ingest.read_state(conn, me=me, locked=locked, keys=keys, senders=senders, now=now)
-                turn = self._turns.take()
-                now = self._database.now()
-                written = plan(submissions, state, self._policy, self._dispatcher.rooms(), now)
-                answer = await ingest.keep(
-                    conn, me=me, now=now, rows=written.rows, keys=written.keys, sessions=written.sessions
-                )
-            kept = await ingest.kept(answer)
-            for waiting, verdicts in zip(batch, written.verdicts, strict=True):
-                if not waiting.done.done():
-                    waiting.done.set_result(verdicts)
-            await turn
-            self._dispatcher.crowd(written.crowded)
-            if kept.lease_stands:
-                self._dispatcher.add(me, _owned(written, kept), generations)
+            with self._lease.at_stake():
+                async with ingest.flush(conn) as pipeline:
+                    now = self._database.now()
+                    state = await ingest.read_state(
+                        conn, pipeline, me=me, locked=locked, keys=keys, senders=senders, now=now
+                    )
+                    turn = self._turns.take()
+                    for lane in releasing:
+                        state.foreign.setdefault(lane, None)
+                    now = self._database.now()
+                    written = plan(submissions, state, self._policy, self._dispatcher.rooms(), now)
+                    answer = await ingest.keep(
+                        conn, me=me, now=now, rows=written.rows, keys=written.keys, sessions=written.sessions
+                    )
+                kept = await ingest.kept(answer)
+                for waiting, verdicts in zip(batch, written.verdicts, strict=True):
+                    if not waiting.done.done():
+                        waiting.done.set_result(verdicts)
+                await turn
+                self._dispatcher.crowd(written.crowded)
+                if kept.lease_stands:
+                    self._dispatcher.add(me, _owned(written, kept), generations)
         finally:
             if turn is not None:
                 self._turns.end(turn)
+
+    async def handed_over(self) -> None:
+        """Returns when every flush that has read by now has ended, and what it kept is the dispatcher's."""
+        turn = self._turns.take()
+        try:
+            await turn
+        finally:
+            self._turns.end(turn)
 
 
 def _owned(written: Plan, kept: ingest.Kept) -> list[Row]:

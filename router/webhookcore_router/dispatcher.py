@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 from webhookcore.delivery.outcome import Delivered, Outcome, Parked
@@ -41,7 +43,8 @@ class Dispatcher:
         self._timeout = timeout_seconds
         self._blocked: set[str] = set()
         self._crowded: set[str] = set()
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[UUID, set[asyncio.Task[None]]] = {}
+        self._collected: list[tuple[UUID, Row, int]] | None = None
         self.room_wanted = asyncio.Event()
         """Set when there may be something to claim before the next regular look."""
 
@@ -65,18 +68,39 @@ class Dispatcher:
         Where a route was blocked or given back since `generations` was read, its rows are given back unsent: what is
         before them in their lane may be another router's by now.
         """
+        handed = [(me, row, generations[row.route]) for row in rows]
+        if self._collected is None:
+            self._take_up(handed)
+        else:
+            self._collected += handed
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """While a claim runs: what is added meanwhile is taken up at its end, all in the order of the ids. A claim and
+        a flush may each have a row of one lane, and learn of it in any order.
+        """
+        self._collected = []
+        try:
+            yield
+        finally:
+            handed, self._collected = self._collected, None
+            self._take_up(sorted(handed, key=lambda one: one[1].id))
+
+    def _take_up(self, handed: Iterable[tuple[UUID, Row, int]]) -> None:
         touched: set[str] = set()
-        stale: list[Row] = []
-        for row in rows:
+        for me, row, generation in handed:
             lanes = self._lanes[row.route]
-            if me != self._lease.me or row.route in self._blocked or lanes.generation != generations[row.route]:
-                stale.append(row)
+            if not self._lease.sure_of(me) or row.route in self._blocked or lanes.generation != generation:
+                self._give_back(me, row)
             else:
                 lanes.add(row)
                 touched.add(row.route)
-        self._settler.release(me, stale)
         for name in touched:
             self._pump(name)
+
+    def _give_back(self, me: UUID, row: Row) -> None:
+        """One row unsent, and what waits behind it: nothing of its lane may overtake it."""
+        self._settler.release(me, [row, *self._lanes[row.route].give_back()])
 
     def crowd(self, names: Iterable[str]) -> None:
         """Rows of these routes found no room: there is something to claim as soon as there is room again."""
@@ -89,10 +113,20 @@ class Dispatcher:
 
     def unblock(self, name: str) -> None:
         self._blocked.discard(name)
+        self._lanes[name].generation += 1  # what was read while it was blocked tells nothing of its lanes
         self.room_wanted.set()
 
     def blocked(self, name: str) -> bool:
         return name in self._blocked
+
+    def give_back(self, me: UUID) -> None:
+        """Gives back all that waits, as `me`; what is being delivered goes on."""
+        for lanes in self._lanes.values():
+            self._settler.release(me, lanes.give_back())
+
+    def releasing(self) -> set[tuple[str, str]]:
+        """The lanes (sender, route) of rows that are given back, and in the database still this router's."""
+        return self._settler.releasing()
 
     def forget(self) -> None:
         """The lease is lost: whatever waits here is no longer ours."""
@@ -104,18 +138,19 @@ class Dispatcher:
         for name in self._lanes:
             self.block(name)
 
-    def held_ids(self) -> set[int]:
-        """The rows in memory, those being delivered included."""
-        return self._running.keys() | set().union(*(lanes.waiting_ids() for lanes in self._lanes.values()))
-
     def held(self) -> int:
         return sum(lanes.rows for lanes in self._lanes.values())
 
+    def delivers_as(self, me: UUID) -> bool:
+        """Whether a row of `me` is being delivered."""
+        return bool(self._running.get(me))
+
     async def idle(self, seconds: float) -> bool:
         """Waits for running deliveries; False when some still run after `seconds`."""
-        if self._running:
-            await asyncio.wait(self._running.values(), timeout=seconds)
-        return not self._running
+        running = set().union(*self._running.values())
+        if running:
+            _, running = await asyncio.wait(running, timeout=seconds)
+        return not running
 
     # -- deliveries ---------------------------------------------------------------------------------------------
 
@@ -144,7 +179,15 @@ class Dispatcher:
             self.room_wanted.set()
 
     def _start(self, me: UUID, row: Row, *, probe: bool = False) -> None:
-        self._running[row.id] = asyncio.create_task(self._run(me, row, probe=probe))
+        task = asyncio.create_task(self._run(me, row, probe=probe))
+        self._running.setdefault(me, set()).add(task)
+        task.add_done_callback(partial(self._ended, me))
+
+    def _ended(self, me: UUID, task: asyncio.Task[None]) -> None:
+        running = self._running[me]
+        running.discard(task)
+        if not running:
+            del self._running[me]
 
     async def _run(self, me: UUID, row: Row, *, probe: bool) -> None:
         try:
@@ -157,9 +200,8 @@ class Dispatcher:
                 case _:
                     self._settler.dead(me, row, outcome, attempts)
         except LeaseLostError:
-            self._settler.release(me, [row])
+            self._give_back(me, row)
         finally:
-            del self._running[row.id]
             self._done(row)
 
     def _done(self, row: Row) -> None:

@@ -110,6 +110,3 @@ class Lanes:
         self._rows = self._bytes = 0
         self.generation += 1
         return rows
-
-    def waiting_ids(self) -> set[int]:
-        return {row.id for lane in self._lanes.values() for row in lane}

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from webhookcore.events import EventLog, Pseudonyms
 from webhookcore.metrics import RouterMetrics
@@ -56,7 +57,7 @@ class Router:
         self.database = Database(settings.database_url, size=spec.database.pool_size, application="webhookcore-router")
         self.reports = Reports(EventLog(Pseudonyms(secrets.internal_secret), buffered=True), RouterMetrics())
         self.settler = Settler(self.database, self.reports, spec.dlq.backoff_minutes)
-        self.lease = Lease(self.database, limits, on_lost=self._forget)
+        self.lease = Lease(self.database, limits, on_lost=self._forget, on_retired=self._give_back)
         self.breakers = Breakers(
             self.database,
             [route.name for route in self.routes.all()],
@@ -88,18 +89,17 @@ class Router:
             reports=self.reports,
             timeout_seconds=self._timeout,
         )
+        policy = Policy(table, spec.router.rate_limit.messages_per_minute, spec.router.rate_limit.on_exceed)
+        self.committer = Committer(self.database, self.lease, self.dispatcher, policy, limits)
         self._claimer = Claimer(
             self.database,
             lease=self.lease,
+            committer=self.committer,
             dispatcher=self.dispatcher,
             settler=self.settler,
             breakers=self.breakers,
             routes=self.routes,
             limits=limits,
-        )
-        policy = Policy(table, spec.router.rate_limit.messages_per_minute, spec.router.rate_limit.on_exceed)
-        self.committer = Committer(
-            self.database, self.lease, self.dispatcher, policy, limits, on_doubt=self._claimer.doubt
         )
         self._upkeep = Upkeep(
             self.database,
@@ -120,6 +120,9 @@ class Router:
 
     def _forget(self) -> None:
         self.dispatcher.forget()
+
+    def _give_back(self, me: UUID) -> None:
+        self.dispatcher.give_back(me)
 
     def _hold(self, name: str) -> None:
         self.dispatcher.block(name)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from webhookcore.delivery.outcome import Abandoned, Failed
@@ -15,6 +16,8 @@ from webhookcore.store import inbox
 from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database
 from webhookcore.store.rows import DeadLetter, Row
 from webhookcore_router.reports import Reports
+
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 _MOST = 512
@@ -47,7 +50,7 @@ class Settler:
         self._backoff_minutes = backoff_minutes
         self._delivered: dict[UUID, list[int]] = {}
         self._letters: dict[UUID, list[_Dead]] = {}
-        self._released: dict[UUID, list[int]] = {}
+        self._released: dict[UUID, list[Row]] = {}
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -69,13 +72,16 @@ class Settler:
 
     def release(self, me: UUID, rows: list[Row]) -> None:
         if rows:
-            self._released.setdefault(me, []).extend(row.id for row in rows)
+            self._released.setdefault(me, []).extend(rows)
             self._wake()
 
-    def pending_ids(self) -> set[int]:
-        """Rows that are settled in memory and not yet in the database."""
-        ids = {row_id for group in (self._delivered, self._released) for ids in group.values() for row_id in ids}
-        return ids | {dead.letter.row.id for group in self._letters.values() for dead in group}
+    def releasing(self) -> set[tuple[str, str]]:
+        """The lanes (sender, route) of rows that are given back in memory and not yet in the database."""
+        return {(row.sender, row.route) for rows in self._released.values() for row in rows if row.sender}
+
+    def settles_as(self, me: UUID) -> bool:
+        """Whether something of `me` is settled in memory and not yet in the database."""
+        return me in self._delivered or me in self._letters or me in self._released
 
     async def idle(self) -> None:
         """Returns when nothing is left to settle."""
@@ -112,10 +118,10 @@ class Settler:
             some_dead = dead[:_MOST]
             await self._dead_letter(conn, me, some_dead, now)
             _drop(self._letters, me, len(some_dead))
-        for me, ids in list(self._released.items()):
-            some = ids[:_MOST]
-            await inbox.release(conn, me=me, ids=some)
-            _drop(self._released, me, len(some))
+        for me, rows in list(self._released.items()):
+            some_rows = rows[:_MOST]
+            await inbox.release(conn, me=me, ids=[row.id for row in some_rows])
+            _drop(self._released, me, len(some_rows))
 
     async def _dead_letter(self, conn: Connection, me: UUID | None, dead: list[_Dead], now: datetime) -> None:
         """Together if Postgres takes them, else one by one; one that it refuses goes without its readable payload.
@@ -142,7 +148,7 @@ class Settler:
         self._work.set()
 
 
-def _drop(groups: dict[UUID, list[int]] | dict[UUID, list[_Dead]], me: UUID, count: int) -> None:
+def _drop(groups: dict[UUID, list[_T]], me: UUID, count: int) -> None:
     del groups[me][:count]
     if not groups[me]:
         del groups[me]

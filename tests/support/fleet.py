@@ -36,6 +36,7 @@ class Fleet:
         config: Path | None = None,
         env: Mapping[str, str] | None = None,
         limits: Mapping[str, Any] | None = None,
+        database_url: str | None = None,
     ) -> RouterProcess:
         """One more router; what is not given is the fleet's."""
         public, internal = free_port(), free_port()
@@ -50,7 +51,7 @@ class Fleet:
             *arguments,
             "--limits",
             wanted,
-            env=environment(self._database_url, PYTHONPATH=str(root), **(env or {})),
+            env=environment(database_url or self._database_url, PYTHONPATH=str(root), **(env or {})),
             module=module,
         )
         process.public_port, process.internal_port = public, internal

@@ -10,6 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 LOOPBACK: Final = "127.0.0.1"
 _PIECE: Final = 65536
+_IDLE: Final = b"Z\x00\x00\x00\x05I"
+"""Postgres says: ready, and in no transaction."""
 
 
 class Mode(Enum):
@@ -74,7 +76,9 @@ class PostgresProxy:
             pair.cut()
 
     def lose_answers(self, to: Callable[[bytes], bool] | None) -> None:
-        """What a client sends where `to(bytes)` is true reaches Postgres; its answer never comes: a reset does."""
+        """Where a client sends something for which `to(bytes)` is true, its transaction goes through, and the answer to
+        the commit is lost with the connection.
+        """
         self._lose_answer = to
 
     async def __aenter__(self) -> Self:
@@ -128,7 +132,7 @@ class PostgresProxy:
                 return
             if from_client and self._lose_answer is not None and self._lose_answer(data):
                 pair.loses_answer = True
-            elif not from_client and pair.loses_answer:
+            elif not from_client and pair.loses_answer and _IDLE in data:
                 self.lost_answers += 1
                 return
             writer.write(data)

@@ -15,7 +15,14 @@ from webhookcore.store.arrays import register
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
-UNAVAILABLE: Final = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, TimeoutError, OSError)
+UNAVAILABLE: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,  # a transaction that Postgres ended, a server that is a read-only standby by now
+    PoolTimeout,
+    TimeoutError,
+    OSError,
+)
 """What says that the database is away, full or out of connections: the same call may work later."""
 
 REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError)
@@ -32,10 +39,13 @@ _CONNECT: Final[dict[str, Any]] = {
 _CLOCK_REFRESH_SECONDS: Final = 60
 _SESSION: Final = """
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
-       set_config('jit', 'off', false)
+       set_config('jit', 'off', false), set_config('idle_in_transaction_session_timeout', '10s', false),
+       set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
+       set_config('tcp_keepalives_count', '3', false)
 """
 """A prepared plan lives as long as its connection. One made while a table was small would scan it for ever after, so
-plans must not depend on when statistics were gathered: where there is an index, it is used."""
+plans must not depend on when statistics were gathered: where there is an index, it is used. And a process that is
+stopped, or behind a network that swallows everything, must not hold its locks until somebody notices."""
 
 
 class Clock:

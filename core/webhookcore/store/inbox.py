@@ -81,9 +81,3 @@ async def depth(conn: Connection, now: datetime) -> tuple[int, float]:
     cursor = await conn.execute(_SQL["depth"], {"now": now})
     row = await cursor.fetchone()
     return (int(row[0]), float(row[1] or 0.0)) if row else (0, 0.0)
-
-
-async def owned_before(conn: Connection, *, me: UUID, before: datetime) -> set[int]:
-    """Rows that are this router's and were received before `before`."""
-    cursor = await conn.execute(_SQL["owned_before"], {"me": me, "before": before})
-    return {row_id for (row_id,) in await cursor.fetchall()}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncCursor
+from psycopg import AsyncCursor, AsyncPipeline
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from webhookcore.store.arrays import Blobs, Booleans, Texts, Times
@@ -54,12 +54,12 @@ class Kept:
 
 
 @asynccontextmanager
-async def flush(conn: Connection) -> AsyncIterator[None]:
+async def flush(conn: Connection) -> AsyncIterator[AsyncPipeline]:
     """One pipelined transaction; durable when it ends without an error. Two round trips: read, then keep and commit."""
     try:
-        async with conn.pipeline():
+        async with conn.pipeline() as pipeline:
             await conn.execute("BEGIN")
-            yield
+            yield pipeline
             await conn.execute("COMMIT")
     except BaseException:
         if not conn.closed:
@@ -68,7 +68,14 @@ async def flush(conn: Connection) -> AsyncIterator[None]:
 
 
 async def read_state(
-    conn: Connection, *, me: UUID, locked: set[str], keys: Sequence[bytes], senders: Sequence[str], now: datetime
+    conn: Connection,
+    pipeline: AsyncPipeline,
+    *,
+    me: UUID,
+    locked: set[str],
+    keys: Sequence[bytes],
+    senders: Sequence[str],
+    now: datetime,
 ) -> State:
     """Inside `flush`: locks the senders, then reads dedupe keys, sessions and foreign lanes; one round trip.
 
@@ -84,6 +91,8 @@ async def read_state(
     if locked:
         values = {"senders": Texts(locked), "me": me, "now": now}
         lanes = await conn.execute(_SQL["foreign_lanes"], values, binary=True)
+    # Not only flushed: after a sync Postgres limits how long it waits for the rest of the transaction.
+    await pipeline.sync()
     for key, route, reason in await seen.fetchall():
         state.seen[bytes(key)] = (route, reason)
     if sessions is not None:

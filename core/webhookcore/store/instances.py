@@ -1,5 +1,6 @@
 """The routers' leases: one row a router; it covers every inbox row that the router owns."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,10 +15,10 @@ async def register(conn: Connection, *, me: UUID, host: str, now: datetime, leas
     await conn.execute(_SQL["register"], {"id": me, "host": host, "now": now, "lease_until": lease_until})
 
 
-async def renew(conn: Connection, *, me: UUID, lease_until: datetime) -> bool:
-    """False: the lease ran out and was taken back; whatever this router owned may be another's now."""
-    cursor = await conn.execute(_SQL["renew"], {"id": me, "lease_until": lease_until})
-    return cursor.rowcount == 1
+async def renew(conn: Connection, *, ids: Sequence[UUID], lease_until: datetime) -> set[UUID]:
+    """Those renewed. The others ran out and were taken back: whatever they owned may be another's now."""
+    cursor = await conn.execute(_SQL["renew"], {"ids": list(ids), "lease_until": lease_until})
+    return {instance for (instance,) in await cursor.fetchall()}
 
 
 async def reap(conn: Connection, *, now: datetime) -> int:
@@ -29,18 +30,21 @@ async def reap(conn: Connection, *, now: datetime) -> int:
             return 0
         cursor = await conn.execute(_SQL["expired"], {"now": now})
         dead = [instance for (instance,) in await cursor.fetchall()]
-        return await _free(conn, dead) if dead else 0
+        return await _free(conn, dead, may_have_sent=True) if dead else 0
 
 
-async def unregister(conn: Connection, *, me: UUID) -> int:
-    """Gives the lease back and every row with it; the number of rows."""
+async def unregister(conn: Connection, *, me: UUID, may_have_sent: bool) -> int | None:
+    """Gives the lease back and every row with it; the number of rows. Whatever makes `me` the owner of rows later owns
+    nothing; None while such a transaction is under way: try again. `may_have_sent`: whether one of those rows may have
+    been sent.
+    """
     async with conn.transaction():
-        await conn.execute(_SQL["unregister"], {"id": me})
-        return await _free(conn, [me])
+        cursor = await conn.execute(_SQL["unregister"], {"id": me})
+        return await _free(conn, [me], may_have_sent=may_have_sent) if cursor.rowcount else None
 
 
-async def _free(conn: Connection, instances: list[UUID]) -> int:
-    cursor = await conn.execute(_SQL["free"], {"ids": instances})
+async def _free(conn: Connection, instances: list[UUID], *, may_have_sent: bool) -> int:
+    cursor = await conn.execute(_SQL["free"], {"ids": instances, "may_have_sent": may_have_sent})
     return cursor.rowcount
 
 

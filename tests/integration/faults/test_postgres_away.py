@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from tests.support.config import route, write_config
-from tests.support.fleet import FAST, fleet
-from tests.support.ledger import Meta, WatchedService, check, until, until_settled
+from tests.support.fleet import FAST, SHORT_LEASE, fleet
+from tests.support.ledger import Meta, WatchedService, check, kept, until, until_settled
 from tests.support.processes import RouterProcess
 from tests.support.proxy import PostgresProxy
 from tests.support.services import Answer
@@ -18,6 +19,7 @@ from webhookcore.store.migrate import migrate
 from webhookcore_cli.local.postgres import EmbeddedPostgres
 
 SECONDS_NOT_MINUTES = 20.0
+SHORT_FLUSH = {**SHORT_LEASE, "flush_seconds": 1.0}
 
 
 async def test_stopped_at_once_and_back(own_postgres: Callable[..., EmbeddedPostgres], tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ async def test_black_hole(database_url: str, tmp_path: Path, keep_connections: b
     """Postgres answers nothing and resets nothing: 503 within seconds; afterwards everything goes on."""
     async with PostgresProxy(database_url) as proxy, WatchedService() as rides:
         config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
-        async with fleet(config, proxy.url) as routers, Meta(routers.pick_any) as meta:
+        async with fleet(config, proxy.url, limits=SHORT_FLUSH) as routers, Meta(routers.pick_any) as meta:
             await meta.senders(5, 2, lambda _, number: f"ride {number}")
             await until_settled(database_url)
             proxy.freeze()
@@ -88,6 +90,104 @@ async def test_away_for_longer_than_a_lease(database_url: str, tmp_path: Path) -
             await until_settled(database_url)
         check(meta.sent, {"rides": rides}, database_url)
         assert len(rides.good) == 6
+
+
+async def test_answer_to_a_commit_lost(database_url: str, tmp_path: Path) -> None:
+    """The commit went through and nobody learnt of it: 503. Meta's repeat is a duplicate, and the event is delivered
+    once, whether or not Meta repeats it.
+    """
+    async with PostgresProxy(database_url) as proxy, WatchedService() as rides:
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        async with fleet(config, proxy.url, limits=SHORT_FLUSH) as routers, Meta(routers.pick_any) as meta:
+            proxy.lose_answers(lambda data: b"ride unknown" in data)
+            repeated = await meta.send("ride unknown, repeated", "1")
+            forgotten = await meta.send("ride unknown, forgotten", "2", tries=1)
+            proxy.lose_answers(None)
+            assert proxy.lost_answers >= 2
+            assert repeated.statuses[0] == 503
+            assert repeated.accepted
+            assert forgotten.statuses == [503]
+            assert {row.key for row in kept(database_url)} >= {forgotten.key}
+            await until_settled(database_url)
+        check(meta.sent, {"rides": rides}, database_url)
+        assert sorted(rides.keys()) == sorted([repeated.key, forgotten.key])
+
+
+async def test_answer_to_a_claim_lost(database_url: str, tmp_path: Path) -> None:
+    """A router that took rows over and never learnt of it delivers them all the same, in their lanes' order."""
+    async with PostgresProxy(database_url) as proxy, WatchedService(Answer(delay=0.05)) as rides:
+        rides.gate.clear()
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        async with fleet(config, database_url, limits=SHORT_FLUSH) as routers, Meta(lambda: routers.urls()[0]) as meta:
+            await routers.start(database_url=proxy.url)
+            await meta.senders(3, 2, lambda _, number: f"ride before {number}")
+            await rides.wait_for(3)
+            proxy.lose_answers(lambda data: b"{rides" in data)
+            await routers.kill(routers.routers[0])
+            await until(lambda: all(row.attempts > 1 for row in kept(database_url)), what="the claim")
+            proxy.lose_answers(None)
+            rides.gate.set()
+            await meta.senders(3, 2, lambda _, number: f"ride after {number}")
+            await until_settled(database_url)
+        check(meta.sent, {"rides": rides}, database_url, most_repeats=2)
+        assert len(rides.good) == 12
+
+
+async def test_pool_exhausted(database_url: str, tmp_path: Path) -> None:
+    """Every connection of a router waits for a lock that somebody holds: 503, and no deadlock once it is free."""
+    async with WatchedService() as rides:
+        config = write_config(
+            tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST, database={"poolSize": 2}
+        )
+        async with (
+            fleet(config, database_url, limits=SHORT_FLUSH) as routers,
+            Meta(routers.pick_any) as meta,
+            await psycopg.AsyncConnection.connect(database_url) as blocker,
+        ):
+            await meta.send("ride before")
+            await until_settled(database_url)
+            await blocker.execute("LOCK TABLE inbox, user_sessions, dedupe_keys IN ACCESS EXCLUSIVE MODE")
+            sends = [meta.send(f"ride {number}", str(number), tries=1) for number in range(50)]
+            refused = await asyncio.gather(*sends)
+            assert {status for sent in refused for status in sent.statuses} == {503}
+            await blocker.rollback()
+            await routers.routers[0].wait_until_ready()
+            await meta.senders(5, 2, lambda _, number: f"ride {number}")
+            await until_settled(database_url)
+        check(meta.sent, {"rides": rides}, database_url)
+
+
+async def test_no_connection_left_in_postgres(own_postgres: Callable[..., EmbeddedPostgres], tmp_path: Path) -> None:
+    """Others took every connection that Postgres has: a router that lost its own answers 503 until one is free."""
+    postgres = own_postgres(max_connections="12", superuser_reserved_connections="0")
+    migrate(postgres.url(), say=print)
+    async with WatchedService() as rides:
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        async with fleet(config, postgres.url(), limits=SHORT_FLUSH) as routers, Meta(routers.pick_any) as meta:
+            await meta.send("ride before")
+            await until_settled(postgres.url())
+            postgres.stop()
+            postgres.start()
+            others = [await psycopg.AsyncConnection.connect(postgres.url(), autocommit=True)]
+            await others[0].execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+            while len(others) < 12:
+                try:
+                    others.append(await psycopg.AsyncConnection.connect(postgres.url()))
+                except psycopg.OperationalError:
+                    await others[0].execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'webhookcore%'"
+                    )
+            await until(lambda: True)
+            refused = await meta.send("ride meanwhile", tries=1)
+            assert refused.statuses == [503]
+            for other in others:
+                await other.close()
+            await routers.routers[0].wait_until_ready()
+            await meta.send("ride after")
+            await until_settled(postgres.url())
+        check(meta.sent, {"rides": rides}, postgres.url())
 
 
 async def states(router: RouterProcess) -> dict[str, int]:

@@ -142,7 +142,3 @@ SELECT route FROM waiting WHERE route IS NOT NULL AND route <> ALL(%(known)s)
 
 -- name: depth
 SELECT count(*), extract(epoch FROM %(now)s - min(received_at))::float8 FROM inbox
-
--- name: owned_before
--- A seq scan, on purpose: asked only after a flush whose outcome is unknown.
-SELECT id FROM inbox WHERE owner = %(me)s AND received_at < %(before)s

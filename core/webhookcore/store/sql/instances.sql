@@ -5,22 +5,25 @@ VALUES (%(id)s, %(host)s, %(now)s, %(lease_until)s)
 -- name: renew
 -- Finds no row when somebody took the lease back: then this process is a stranger to its own rows. One that ran out and
 -- that nobody took back is as good as before: an outage of the database must not make every router repeat its work.
-UPDATE router_instances SET lease_until = %(lease_until)s WHERE id = %(id)s RETURNING id
+UPDATE router_instances SET lease_until = %(lease_until)s WHERE id = ANY(%(ids)s) RETURNING id
 
 -- name: try_lock_reaper
 SELECT pg_try_advisory_xact_lock(%s, %s)
 
 -- name: expired
--- Waits for a flush of the expired router that is under way (it holds the row FOR KEY SHARE), so that the statement
--- that frees its rows sees what that flush committed.
-DELETE FROM router_instances WHERE lease_until <= %(now)s RETURNING id
+-- Not while a transaction of that router is under way that makes it the owner of rows (it holds the row FOR KEY SHARE):
+-- the statement that frees its rows must see them.
+DELETE FROM router_instances
+WHERE id IN (SELECT id FROM router_instances WHERE lease_until <= %(now)s FOR UPDATE SKIP LOCKED)
+RETURNING id
 
 -- name: free
 -- A seq scan, on purpose: routers die rarely, and an index would be written with every event.
-UPDATE inbox SET owner = NULL, taken_over = true WHERE owner = ANY(%(ids)s)
+UPDATE inbox SET owner = NULL, taken_over = taken_over OR %(may_have_sent)s WHERE owner = ANY(%(ids)s)
 
 -- name: unregister
-DELETE FROM router_instances WHERE id = %(id)s
+-- As expired.
+DELETE FROM router_instances WHERE id IN (SELECT id FROM router_instances WHERE id = %(id)s FOR UPDATE SKIP LOCKED)
 
 -- name: alive
 SELECT count(*) FROM router_instances WHERE lease_until > %(now)s
