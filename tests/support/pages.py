@@ -111,6 +111,8 @@ _EVENED: Final = [
         (r'("(\w*Ms|ms)"): ?[\d.]+', r"\1:N"),
         (r"\b(in )?\d+(\.\d+)? ?(ms|s|min|h|d)\b( ago)?", "DURATION"),
         (r"[─━-]{3,}", "---"),
+        (r", ms +[\d.]+", ", ms N"),
+        (r"127\.0\.0\.1:\d{5}\b", "127.0.0.1:PORT"),
         (r"\bpython3\.\d+\b", "python3"),
         (r"content-length: \d+", "content-length: N"),
         (r"\b\d+\.\d+\.\d+\b", "VERSION"),
