@@ -253,7 +253,7 @@ async def test_a_service_of_ones_own_takes_an_examples_place(place: Place) -> No
         config = write_config(
             place.data.parent,
             route("rides", rides.url, keywords=["ride"]),
-            route("jobs", "http://jobs.example/webhook", paused=True),
+            route("jobs", "http://127.0.0.1:9/webhook", paused=True),
         )
         own = Place(config, place.data, place.port, place.internal_port)
         async with up(own) as system:
