@@ -117,7 +117,7 @@ async def test_a_router_that_cannot_be_configured_is_told_and_given_up(children:
     arguments = ["--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     arguments += ["--internal-port", str(internal_port), "--drain-seconds", "0"]
     out = Terminal()
-    router = SupervisedRouter(children, arguments, internal_port, Console(out))
+    router = SupervisedRouter(children, arguments, f"http://127.0.0.1:{internal_port}", Console(out))
     await router.start()
     config.unlink()
     watching = asyncio.create_task(router.watch())
@@ -137,7 +137,7 @@ async def test_a_router_that_fails_for_now_is_tried_again(children: Children, tm
     arguments = ["--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     arguments += ["--internal-port", str(internal_port), "--drain-seconds", "0"]
     out = Terminal()
-    router = SupervisedRouter(children, arguments, internal_port, Console(out))
+    router = SupervisedRouter(children, arguments, f"http://127.0.0.1:{internal_port}", Console(out))
     await router.start()
     assert router._process is not None
     router._process.kill()

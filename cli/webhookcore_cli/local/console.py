@@ -23,11 +23,11 @@ class Console:
         self.write(f"{self._paint(clock, 'bright_black')} {self._paint(who.ljust(_WIDTH), self._color(who))} {text}")
 
     def write(self, text: str) -> None:
-        """Text as it is. A reader that has gone away (`make run | head`) is no reason to stop."""
+        """Text as it is. A reader that has gone away (`make run | head`, a closed window) is no reason to stop."""
         try:
             self._out.write(text + "\n")
             self._out.flush()
-        except BrokenPipeError:
+        except OSError:
             pass
 
     def _color(self, who: str) -> str | None:

@@ -21,10 +21,10 @@ PAUSES: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 class SupervisedRouter:
     """`start` returns when it is ready; `watch` then runs until it is cancelled or starting again makes no sense."""
 
-    def __init__(self, children: Children, arguments: Sequence[str], internal_port: int, console: Console) -> None:
+    def __init__(self, children: Children, arguments: Sequence[str], internal_address: str, console: Console) -> None:
         self._children = children
         self._arguments = arguments
-        self._internal_port = internal_port
+        self._internal_address = internal_address
         self._console = console
         self._process: asyncio.subprocess.Process | None = None
 
@@ -34,7 +34,7 @@ class SupervisedRouter:
         self._process = process = await self._children.start(PART, *self._arguments)
         log = self._children.errors(PART)
         give_up = asyncio.get_running_loop().time() + READY_SECONDS
-        while not await asyncio.to_thread(_is_ready, self._internal_port):
+        while not await asyncio.to_thread(_is_ready, self._internal_address):
             if process.returncode is not None:
                 code = EXIT_CONFIGURATION if process.returncode == EXIT_CONFIGURATION else EXIT_FAILED
                 words = self._children.last_lines(PART, marks, 5)[1] or "it said nothing"
@@ -69,9 +69,9 @@ class SupervisedRouter:
             await self._children.stop(self._process, DRAIN_SECONDS)
 
 
-def _is_ready(port: int) -> bool:
+def _is_ready(address: str) -> bool:
     """GET /readyz, without the half second that importing httpx takes."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=5)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == HTTPStatus.OK

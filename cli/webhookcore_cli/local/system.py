@@ -26,6 +26,7 @@ from webhookcore_cli.trouble import TroubleError
 
 POSTGRES_LOOK_SECONDS: Final = 0.5
 PROGRESS_SECONDS: Final = 5.0
+EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - to tell it from one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class Options:
     internal_port: int
     data_dir: Path
     examples: bool
+
+    @property
+    def public_address(self) -> str:
+        """The public listener, as it is reached from this machine."""
+        return f"http://{_reached_at(self.host)}:{self.port}"
+
+    @property
+    def internal_address(self) -> str:
+        return f"http://{_reached_at(self.host)}:{self.internal_port}"
 
 
 class LocalSystem:
@@ -72,7 +82,7 @@ class LocalSystem:
         env = {
             **environment.variables,
             "DATABASE_URL": postgres.url() if postgres else self._environ["DATABASE_URL"],
-            "WEBHOOKCORE_ROUTER_INTERNAL_URL": f"http://{LOOPBACK}:{options.internal_port}",
+            "WEBHOOKCORE_ROUTER_INTERNAL_URL": options.internal_address,
         }
         # Secrets are part of what can be wrong: all of it is told before anything is started.
         configuration.load(options.config, env)
@@ -84,7 +94,7 @@ class LocalSystem:
         await self._start_router(children, environment.config)
         running = Running(
             pid=os.getpid(),
-            url=f"http://{LOOPBACK}:{options.port}{self._spec.router.path}",
+            url=f"{options.public_address}{self._spec.router.path}",
             internal_url=env["WEBHOOKCORE_ROUTER_INTERNAL_URL"],
             database_url=env["DATABASE_URL"],
             config=str(environment.config),
@@ -173,7 +183,7 @@ class LocalSystem:
         self._watched.append(
             asyncio.create_task(router_events.follow(router_events.Tail(children.out("router")), self._console))
         )
-        router = SupervisedRouter(children, arguments, options.internal_port, self._console)
+        router = SupervisedRouter(children, arguments, options.internal_address, self._console)
         self._stack.push_async_callback(router.stop)
         await router.start()
         self._watched.append(asyncio.create_task(router.watch()))
@@ -201,6 +211,12 @@ def check_ports(options: Options) -> None:
     ]
     if problems:
         raise TroubleError("\n".join(problems))
+
+
+def _reached_at(host: str) -> str:
+    if host in EVERY_ADDRESS:
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
 
 
 def _now() -> datetime:

@@ -9,6 +9,7 @@ from webhookcore.settings import Need, SettingsError
 from webhookcore_cli import check, configuration
 from webhookcore_cli.local.data_folder import DataFolder
 from webhookcore_cli.local.environment import Environment, needs_graph_api
+from webhookcore_cli.local.system import Options
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
 JOBS = route("jobs", "http://127.0.0.1:9103/webhook", menu={"key": "3", "title": "Jobs"}, keywords=["job"])
@@ -92,6 +93,23 @@ def test_a_graph_api_stands_in_only_without_a_real_access_token(tmp_path: Path, 
         (tmp_path / "secrets" / "whatsapp").mkdir(parents=True)
         (tmp_path / "secrets" / "whatsapp" / "access-token").write_text("real")
     assert needs_graph_api(config, spec, environ) is False
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("", "http://127.0.0.1:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),  # noqa: S104 - every address is reached by the loopback
+        ("192.0.2.7", "http://192.0.2.7:8080"),
+        ("::1", "http://[::1]:8080"),
+    ],
+)
+def test_listeners_are_reached_where_they_listen(host: str, expected: str) -> None:
+    """By the loopback where that is one of their addresses."""
+    options = Options(Path("c.yaml"), host, 8080, 9090, Path("data"), examples=True)
+    assert options.public_address == expected
+    assert options.internal_address == expected.replace("8080", "9090")
 
 
 def test_only_missing_secrets_are_made(tmp_path: Path) -> None:
