@@ -1,17 +1,17 @@
 """The two listeners: the public one that Meta calls, and the internal one."""
 
-import asyncio
 import logging
 from typing import Any
 
 from prometheus_client import generate_latest
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import RequestTimeout, SanicException
+from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler
 
 from webhookcore.settings import Settings
 from webhookcore_router import health
 from webhookcore_router.answers import answer, arrive, problem
+from webhookcore_router.bodies import BoundedRequest, Receiving
 from webhookcore_router.limits import Limits
 from webhookcore_router.receive import Receiver
 from webhookcore_router.redeliver import Redeliverer
@@ -66,9 +66,9 @@ def internal_app(settings: Settings, router: Router) -> App:
 def _app(name: str, most_bytes: int, limits: Limits) -> App:
     """Sanic's defaults are unsafe here: 100 MB bodies, a minute for a slow request."""
     app: App = Sanic(
-        name, configure_logging=False, error_handler=_Problems(), request_class=_Request, strict_slashes=True
+        name, configure_logging=False, error_handler=_Problems(), request_class=BoundedRequest, strict_slashes=True
     )
-    app.ctx.request_seconds = limits.request_seconds
+    app.ctx.receiving = Receiving(seconds=limits.request_seconds, most_bytes=limits.receiving_bytes)
     app.config.REQUEST_MAX_SIZE = most_bytes
     app.config.REQUEST_TIMEOUT = limits.request_seconds
     app.config.RESPONSE_TIMEOUT = 40
@@ -78,20 +78,6 @@ def _app(name: str, most_bytes: int, limits: Limits) -> App:
     app.config.MOTD = False
     app.config.FALLBACK_ERROR_FORMAT = "json"
     return app
-
-
-class _Request(Request):
-    """A request whose body must be there in time: Sanic's own timeouts begin anew with each byte."""
-
-    async def receive_body(self) -> None:
-        try:
-            async with asyncio.timeout(self.app.ctx.request_seconds):
-                await super().receive_body()  # type: ignore[no-untyped-call] # Sanic's
-        except TimeoutError:
-            stream: Any = self.stream
-            stream.request_body = None  # else Sanic waits for the rest, and nothing ends that any more
-            stream.keep_alive = False
-            raise RequestTimeout("the body did not arrive in time") from None
 
 
 class _Problems(ErrorHandler):

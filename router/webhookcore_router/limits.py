@@ -10,6 +10,8 @@ class Limits:
 
     request_seconds: float = 10.0
     """A request whose body takes longer to arrive is cut off: 408."""
+    receiving_bytes: int = 64 * 1024 * 1024
+    """Of bodies that are still being received, all together; above it 503. What comes in one piece never waits here."""
     flushers: int = 2
     flush_events: int = 256
     """At most so many events in one transaction (a single larger notification still goes whole)."""

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -31,6 +32,7 @@ def run(
     settings: Settings, public_port: int, internal_port: int, *, host: str = "", limits: Limits | None = None
 ) -> int:
     """Serves until SIGTERM or SIGINT, then drains. The exit code: 0, or 1 after a defect. Raises PortTakenError."""
+    _allow_many_connections()
     return uvloop.run(_serve(settings, public_port, internal_port, host, limits or Limits()))
 
 
@@ -61,6 +63,13 @@ async def _serve(settings: Settings, public_port: int, internal_port: int, host:
         stopping.cancel()
         await _stop(router, public, internal, limits)
     return 1 if router.failed else 0
+
+
+def _allow_many_connections() -> None:
+    """As many files as the machine lets a process have: a common default of 1,024 is little for slow clients."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -37,6 +37,7 @@ class Fleet:
         env: Mapping[str, str] | None = None,
         limits: Mapping[str, Any] | None = None,
         database_url: str | None = None,
+        open_files: int | None = None,
     ) -> RouterProcess:
         """One more router; what is not given is the fleet's."""
         public, internal = free_port(), free_port()
@@ -45,6 +46,8 @@ class Fleet:
         module, before = "tests.support.router_main", []
         if clock_ahead:
             module, before = "tests.support.clock_off", [str(clock_ahead), module]
+        if open_files:
+            arguments += ["--open-files", str(open_files)]
         root = Path(__file__).parents[2]
         process = await RouterProcess.start(
             *before,
