@@ -29,19 +29,34 @@ class EventName(StrEnum):
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+_NUMBERS = (int, float)
+"""Whose str is JSON; not bool's."""
+
+
+def _json(value: Any) -> str:
+    """As JSON. An encoder's set-up costs more than most values."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None:
+        return "null"
+    return str(value) if type(value) in _NUMBERS else _encode(value)
 
 
 class Pseudonyms:
     """Keyed hashes that stand for phone numbers and message ids: the same one always, and no way back."""
 
     def __init__(self, internal_secret: bytes) -> None:
-        self._key = hmac.digest(internal_secret, b"webhookcore pseudonyms v1", "sha256")
+        key = hmac.digest(internal_secret, b"webhookcore pseudonyms v1", "sha256")
+        self._keyed = hashlib.blake2b(digest_size=8, key=key)
 
     def of(self, value: str | None) -> str | None:
         """16 hex digits for a phone number or message id; None for none."""
         if not value:
             return None
-        return hashlib.blake2b(value.encode("utf-8", "backslashreplace"), digest_size=8, key=self._key).hexdigest()
+        digest = self._keyed.copy()
+        digest.update(value.encode("utf-8", "backslashreplace"))
+        return digest.hexdigest()
 
 
 class EventLog:
@@ -52,6 +67,8 @@ class EventLog:
         self._out = out if out is not None else sys.stdout
         self._buffered = buffered
         self._lines: list[str] = []
+        self._moment: datetime | None = None
+        self._moment_text = ""
 
     def emit(
         self,
@@ -65,20 +82,26 @@ class EventLog:
         **fields: Any,
     ) -> None:
         """`sender` and `message_id` are given in the clear and written as pseudonyms."""
-        moment = (at or datetime.now(UTC)).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"event": name, "timestamp": moment}
+        line = f'{{"event":"{name}","timestamp":"{self._timestamp(at or datetime.now(UTC))}"'
         if correlation_id is not None:
-            line["correlationId"] = correlation_id
+            line += f',"correlationId":{_quoted(correlation_id)}'
         if request_id is not None:
-            line["requestId"] = request_id
+            line += f',"requestId":{_quoted(request_id)}'
         if sender is not None:
-            line["sender"] = self.pseudonyms.of(sender)
+            line += f',"sender":{_json(self.pseudonyms.of(sender))}'
         if message_id is not None:
-            line["messageId"] = self.pseudonyms.of(message_id)
-        line.update(fields)
-        self._lines.append(_encode(line))
+            line += f',"messageId":{_json(self.pseudonyms.of(message_id))}'
+        for key, value in fields.items():
+            line += f',"{key}":{_json(value)}'
+        self._lines.append(line + "}")
         if not self._buffered:
             self.flush()
+
+    def _timestamp(self, moment: datetime) -> str:
+        """The events of one notification share their moment."""
+        if moment is not self._moment:
+            self._moment, self._moment_text = moment, moment.isoformat(timespec="milliseconds")
+        return self._moment_text
 
     def flush(self) -> None:
         if self._lines:
