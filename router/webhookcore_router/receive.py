@@ -46,7 +46,7 @@ class Receiver:
         """200 only for what is durable."""
         arrive(request)
         response = self._refusal(request) or await self._keep(request)
-        self._router.reports.metrics.received.labels(str(response.status)).inc()
+        self._router.reports.answered(str(response.status)).inc()
         return response
 
     def _refusal(self, request: Request) -> HTTPResponse | None:

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from webhookcore.delivery.outcome import Abandoned, Delivered, Failed, Outcome, Parked
 from webhookcore.events import EventLog, EventName
@@ -27,7 +28,7 @@ class ServiceMinute:
         self.measured += 1
         if len(self.samples) < _MOST_SAMPLES:
             self.samples.append(milliseconds)
-        elif (place := random.randrange(self.measured)) < _MOST_SAMPLES:  # noqa: S311 - a sample, no secret
+        elif (place := int(random.random() * self.measured)) < _MOST_SAMPLES:  # noqa: S311 - a sample, no secret
             self.samples[place] = milliseconds
 
 
@@ -47,6 +48,11 @@ class Reports:
         self.metrics = metrics
         self.services: dict[str, ServiceMinute] = {}
         self.acks = ServiceMinute()
+        # Looking a label up costs more than counting.
+        self.answered = cache(metrics.received.labels)
+        self._decided = cache(metrics.events.labels)
+        self._delivered = cache(metrics.deliveries.labels)
+        self._delivery_seconds = cache(metrics.delivery_seconds.labels)
 
     # -- receiving ----------------------------------------------------------------------------------------------
 
@@ -64,7 +70,7 @@ class Reports:
             latencyMs=round(milliseconds, 1),
         )
         for event, verdict in zip(submission.events, verdicts, strict=True):
-            self.metrics.events.labels(verdict.reason).inc()
+            self._decided(verdict.reason).inc()
             if verdict.reason == "rate_limited":
                 self.log.emit(
                     EventName.CORE_RATE_LIMITED,
@@ -93,13 +99,13 @@ class Reports:
     def delivery(self, row: Row, outcome: Outcome, attempts: int, milliseconds: float, now: datetime) -> None:
         """A delivery ended; `milliseconds` is what the service took."""
         service = self.services.setdefault(row.route, ServiceMinute())
-        self.metrics.deliveries.labels(row.route, type(outcome).__name__.lower()).inc()
+        self._delivered(row.route, type(outcome).__name__.lower()).inc()
         match outcome:
             case Delivered(status):
                 service.delivered += 1
                 service.took(milliseconds)
                 waited = max(0.0, (now - row.received_at).total_seconds())
-                self.metrics.delivery_seconds.labels(row.route).observe(waited)
+                self._delivery_seconds(row.route).observe(waited)
                 self._of(
                     row, EventName.CORE_DELIVERED, now, attempts=attempts, status=status, ms=round(milliseconds, 1)
                 )
