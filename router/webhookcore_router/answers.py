@@ -34,7 +34,7 @@ class Answer(HTTPResponse):
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
         self.headers.setdefault("content-type", self.content_type)
-        return ((name.encode(), str(value).encode()) for name, value in self.headers.items())
+        return iter([(name.encode(), str(value).encode()) for name, value in self.headers.items()])
 
 
 def arrive(request: Request) -> Correlation:
