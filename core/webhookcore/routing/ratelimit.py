@@ -6,6 +6,7 @@ time (`tat`) is when everything accepted so far would have arrived at that rate.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -28,8 +29,18 @@ class Arrival:
 
 def arrive(tat: datetime | None, now: datetime, per_minute: int) -> Arrival:
     """A message arrives at `now`; `tat` is the state that the one before it left, None where there is none."""
-    # Rounded up: a rate that is not exact to the microsecond must not let more through.
-    interval = -(-_MINUTE // per_minute // _MICROSECOND) * _MICROSECOND
-    tat = max(tat or now, now) + interval
-    due_at = max(now, tat - interval * per_minute)
+    interval, burst = _pace(per_minute)
+    tat = (now if tat is None or tat < now else tat) + interval
+    due_at = tat - burst
+    if due_at <= now:
+        return Arrival(now, tat, 0)
     return Arrival(due_at, tat, -((now - due_at) // _SECOND))
+
+
+@cache
+def _pace(per_minute: int) -> tuple[timedelta, timedelta]:
+    """Between two messages, and what may come at once. Rounded up: a rate that is not exact to the microsecond must not
+    let more through.
+    """
+    interval = -(-_MINUTE // per_minute // _MICROSECOND) * _MICROSECOND
+    return interval, interval * per_minute
