@@ -20,6 +20,8 @@ from webhookcore_router.settler import Settler
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 5.0
 _BURIED_AT_ONCE = 100
+_GONE_MINUTES = 1
+"""While a new configuration rolls out, a route that an old router does not know may be a new one's."""
 
 
 class Claimer:
@@ -90,8 +92,10 @@ class Claimer:
                 self._dispatcher.room_wanted.set()
 
     async def _probe(self, conn: Connection) -> None:
-        """One row of a route whose breaker's wait is over: the next delivery is the probe."""
+        """One row of a route whose breaker's wait is over: the next delivery is the probe. None under a pause."""
         for route in self._breakers.due(self._database.now()):
+            if self._routes.paused(route) or self._dispatcher.draining:
+                continue
             me = await self._lease.certain(conn)
             with self._lease.at_stake():
                 rows = await inbox.claim(conn, me=me, rooms={route: 1}, now=self._database.now())
@@ -103,7 +107,7 @@ class Claimer:
     async def _expire(self, conn: Connection) -> None:
         """Parked events past their route's `maxAgeMinutes` become dead letters, uncharged."""
         for route in self._routes.all():
-            if self._dispatcher.blocked(route.name):
+            if route.paused or self._breakers.is_open(route.name):
                 why = "paused" if route.paused else "its breaker is open"
                 detail = f"waited longer than {route.max_age_minutes} minutes while the route was held: {why}"
                 await self._bury(conn, route.name, Failed(FailureCode.EXPIRED, detail), route.max_age_minutes)
@@ -112,9 +116,8 @@ class Claimer:
         """Rows of routes that the configuration no longer names: the dlq-processor decides them anew."""
         known = [route.name for route in self._routes.all()]
         for name in await inbox.forgotten_routes(conn, known):
-            await self._bury(
-                conn, name, Failed(FailureCode.ROUTE_GONE, "the configuration no longer names this route"), 0
-            )
+            outcome = Failed(FailureCode.ROUTE_GONE, "the configuration no longer names this route")
+            await self._bury(conn, name, outcome, _GONE_MINUTES)
 
     async def _bury(self, conn: Connection, route: str, outcome: Failed, minutes: int) -> None:
         buried = _BURIED_AT_ONCE

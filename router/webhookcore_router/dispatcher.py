@@ -45,6 +45,7 @@ class Dispatcher:
         self._crowded: set[str] = set()
         self._running: dict[UUID, set[asyncio.Task[None]]] = {}
         self._collected: list[tuple[UUID, Row, int]] | None = None
+        self.draining = False
         self.room_wanted = asyncio.Event()
         """Set when there may be something to claim before the next regular look."""
 
@@ -116,9 +117,6 @@ class Dispatcher:
         self._lanes[name].generation += 1  # what was read while it was blocked tells nothing of its lanes
         self.room_wanted.set()
 
-    def blocked(self, name: str) -> bool:
-        return name in self._blocked
-
     def give_back(self, me: UUID) -> None:
         """Gives back all that waits, as `me`; what is being delivered goes on."""
         for lanes in self._lanes.values():
@@ -135,6 +133,7 @@ class Dispatcher:
 
     def block_all(self) -> None:
         """For a drain: what is not being delivered goes back."""
+        self.draining = True
         for name in self._lanes:
             self.block(name)
 

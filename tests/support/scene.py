@@ -197,6 +197,15 @@ class Scene:
                 raise TimeoutError(f"{statement!r} is {value!r}, not {expected!r}; router:\n{self.router.output()}")
             await asyncio.sleep(_POLL_SECONDS)
 
+    async def until_breaker(self, service: str, state: str) -> None:
+        """Returns when each router knows this state of a service's circuit breaker."""
+        give_up = time.monotonic() + WAIT_SECONDS
+        for process in self.routers:
+            while (await self.http.get(process.health_url)).json()["circuitBreakers"][service] != state:
+                if time.monotonic() > give_up:
+                    raise TimeoutError(f"the breaker of {service} is not {state}; router:\n{process.output()}")
+                await asyncio.sleep(_POLL_SECONDS)
+
     async def settled(self) -> None:
         """Returns when the inbox is empty."""
         await self.until(0, "SELECT count(*) FROM inbox")
