@@ -112,9 +112,9 @@ def emit(log: EventLog, requeued: Sequence[Requeued], now: datetime) -> None:
             sender=letter.from_number,
             message_id=letter.message_id,
             at=now,
-            id=str(letter.id),
+            deadLetter=str(letter.id),
             route=letter.route,
-            retryCount=0,
+            retry=0,
             nextRetryAt=iso(now),
             by="dlq retry",
         )

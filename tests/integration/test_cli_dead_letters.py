@@ -140,7 +140,7 @@ def test_a_retry_by_id_makes_it_due_again(
     assert row["next_retry_at"] == row["updated_at"]
     event = json.loads(answer.out)
     assert event["event"] == "DLQ_MESSAGE_RETRY_SCHEDULED"
-    assert (event["id"], event["route"], event["retryCount"]) == (str(wanted), "jobs", 0)
+    assert (event["deadLetter"], event["route"], event["retry"]) == (str(wanted), "jobs", 0)
     assert event["correlationId"] == f"correlation-{wanted}"
     assert row["from_number"] not in answer.out
     with psycopg.connect(url) as connection:
