@@ -30,6 +30,7 @@ FROM wa_dead_letter_queue
 KINDS: Final = ("sessions", "processed", "abandoned")
 _AGE_SESSIONS: Final = """
 UPDATE user_sessions SET last_interaction = last_interaction - interval '25 hours',
+    rate_tat = rate_tat - interval '25 hours',
     created_at = created_at - interval '25 hours', updated_at = updated_at - interval '25 hours'
 WHERE phone_number = ANY(%s)
 """

@@ -87,7 +87,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a command: when in the day, what was typed, its exit code and its JSON result."""
+    """One run of a command: when in the day it ended, what was typed, its exit code and its JSON result."""
 
     clock: str
     command: str

@@ -1,9 +1,10 @@
 """The person on call: sends dead letters again, and runs the jobs that a cluster's CronJobs would."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from demo.brief import brief
 from demo.observed import Cleanup, Observed, Run
 from demo.screen import Screen
 from demo.system import System
@@ -23,8 +24,8 @@ class OnCall:
 
     async def sends_again(self, route: str, clock: Callable[[], str]) -> None:
         """Makes a route's dead letters due, which their backoff would keep for minutes, and delivers them."""
-        await self._run(clock(), "dlq", "retry", "--route", route, "--json")
-        await self._run(clock(), "dlq-processor")
+        await self._run(clock, "dlq", "retry", "--route", route, "--json")
+        await self._run(clock, "dlq-processor")
 
     async def waits_for_quiet(self) -> bool:
         """Until nothing is under way: parked and delayed events included. False when that never came."""
@@ -37,7 +38,7 @@ class OnCall:
             await asyncio.sleep(LOOK_SECONDS)
         return True
 
-    async def works_off(self, clock: str) -> None:
+    async def works_off(self, clock: Callable[[], str]) -> None:
         """Runs dlq-processor until every dead letter is delivered or abandoned, the minutes between skipped by SQL."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + PATIENCE_SECONDS
@@ -56,27 +57,17 @@ class OnCall:
             f"aged by SQL, so that the clean-up has yesterday's rows: {aged['sessions']} sessions by 25 hours, "
             f"{aged['processed']} delivered dead letters by 8 days, {aged['abandoned']} abandoned by 31 days",
         )
-        run = await self._run(NIGHT, "session-cleanup")
+        run = await self._run(lambda: NIGHT, "session-cleanup")
         after = await database.counts()
         removed = {kind: before[kind] - after[kind] for kind in before}
         self._observed.cleanup = Cleanup(aged, removed, run)
 
-    async def _run(self, clock: str, *arguments: str, note: str = "") -> Run:
+    async def _run(self, clock: Callable[[], str], *arguments: str, note: str = "") -> Run:
         finished = await self._system.command(*arguments)
+        ended = clock()
         command = " ".join(argument for argument in arguments if argument != "--json")
-        run = Run(clock, command, finished.code, finished.result)
+        run = Run(ended, command, finished.code, finished.result)
         self._observed.runs.append(run)
-        said = _numbers(finished.result) if finished.code == 0 else f"exit code {finished.code}: {finished.errors}"
-        self._screen.say(clock, f"webhookcore {command}{f' ({note})' if note else ''}: {said}")
+        said = brief(finished.result) if finished.code == 0 else f"exit code {finished.code}: {finished.errors}"
+        self._screen.say(ended, f"webhookcore {command}{f' ({note})' if note else ''}: {said}")
         return run
-
-
-def _numbers(result: Mapping[str, Any]) -> str:
-    """What a command's JSON says in numbers."""
-    flat = {
-        f"{outer} {name}" if outer else name: value
-        for outer, group in (("", result), *((key, value) for key, value in result.items() if isinstance(value, dict)))
-        for name, value in group.items()
-    }
-    counted = {name: value for name, value in flat.items() if type(value) is int and name != "durationMs"}
-    return ", ".join(f"{value} {name}" for name, value in counted.items()) or "nothing to do"

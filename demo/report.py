@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from demo.brief import brief
 from demo.checks import Check
 from demo.totals import OfService, Totals
 
@@ -61,7 +62,7 @@ def show(console: Console, totals: Totals, checks: Sequence[Check], seconds: flo
         console,
         "What the person on call and the jobs ran",
         ("when", "webhookcore …", "exit", "result"),
-        [(run.clock, run.command, str(run.code), _brief(run.result)) for run in totals.runs],
+        [(run.clock, run.command, str(run.code), brief(run.result)) for run in totals.runs],
     )
     if totals.cleanup:
         _table(
@@ -110,17 +111,6 @@ def _of_service(each: OfService) -> tuple[int, ...]:
 
 def _ms(milliseconds: float | None) -> str:
     return "none" if milliseconds is None else f"{milliseconds:.0f} ms"
-
-
-def _brief(result: Any) -> str:
-    """A command's JSON, flat, without what every one of them says."""
-    parts: list[str] = []
-    for name, value in result.items():
-        if isinstance(value, dict):
-            parts += [f"{name} {inner} {each}" for inner, each in value.items() if type(each) is int]
-        elif type(value) is int and name != "durationMs" and (value or name in ("processed", "successful")):
-            parts.append(f"{name} {value}")
-    return ", ".join(parts)
 
 
 def as_dict(totals: Totals, checks: Sequence[Check], seconds: float) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Story:
             await on_call.waits_for_quiet()
             if await system.database.letters_of(JOBS):
                 await on_call.sends_again(JOBS, lambda: "22:00")
-            await on_call.works_off("23:00")
+            await on_call.works_off(lambda: "23:00")
             observed.left = await system.database.waiting()
             observed.letters = await system.database.letters()
             await on_call.cleans_up(self._gone_by_noon(), processed_of=INSURANCE, abandoned_of=INSURANCE)

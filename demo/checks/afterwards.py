@@ -7,6 +7,8 @@ from demo.checks.check import Check
 from demo.checks.ledger import Entry, Ledger
 
 _UNKNOWN: Final = "UnknownOutcome"
+_CALLED: Final = {"sessions": "sessions", "processed": "dlq", "abandoned": "abandoned"}
+"""What was aged, by what session-cleanup's result calls it."""
 
 
 def nothing_left(ledger: Ledger) -> Check:
@@ -78,13 +80,13 @@ def cleaned(ledger: Ledger) -> Check:
     cleanup = ledger.observed.cleanup
     if cleanup is None:
         return Check.of("session-cleanup removed what was old", 0, ["session-cleanup never ran"])
-    told = cleanup.run.result
-    numbers = {"sessions": told.get("sessions", {}).get("deleted"), "processed": told.get("dlq", {}).get("deleted")}
     problems = [
         f"{cleanup.aged[kind]} {kind} were old, {cleanup.removed[kind]} were removed"
         for kind in cleanup.aged
         if cleanup.aged[kind] != cleanup.removed[kind]
     ]
-    if numbers["sessions"] != cleanup.removed["sessions"]:
-        problems.append(f"session-cleanup says {numbers['sessions']} sessions, {cleanup.removed['sessions']} are gone")
+    for kind, name in _CALLED.items():
+        told = cleanup.run.result.get(name, {}).get("deleted")
+        if told != cleanup.removed[kind]:
+            problems.append(f"session-cleanup says {told} {kind}, {cleanup.removed[kind]} are gone")
     return Check.of("session-cleanup removed exactly what was old", sum(cleanup.aged.values()), problems)

@@ -52,7 +52,7 @@ def perfect(day: Sequence[Notification], company: Company) -> Observed:
                 receipt.status = 422
                 letter = Letter(receipt.key, receipt.service, "NeverRetry", "answered 422", 0, 1, False, True)
                 observed.letters.append(letter)
-    result = {"success": True, "sessions": {"deleted": 3}, "dlq": {"deleted": 0}}
+    result = {"success": True, "sessions": {"deleted": 3}, "dlq": {"deleted": 0}, "abandoned": {"deleted": 1}}
     numbers = {"sessions": 3, "processed": 0, "abandoned": 1}
     observed.cleanup = Cleanup(numbers, numbers, Run("night", "session-cleanup", 0, result))
     observed.runs = [

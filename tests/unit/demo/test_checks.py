@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from demo.brief import brief
 from demo.checks import Check, Ledger, check
 from demo.company import Company
 from demo.day import RECORDING, Notification, read, since_midnight
@@ -372,3 +373,19 @@ def test_the_time_of_a_notification_is_its_clock() -> None:
     """What a mismatch names can be found in the recording."""
     assert DAY[0].clock == "06:06"
     assert DAY[0].at > timedelta(hours=6)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"success": True, "processed": 2, "successful": 2, "failed": 0, "durationMs": 9}, "2 processed, 2 successful"),
+        (
+            {"sessions": {"deleted": 3, "ttlHours": 24}, "dlq": {"deleted": 1, "retentionDays": 7}},
+            "3 sessions deleted, 1 dlq deleted",
+        ),
+        ({"success": True, "processed": 0}, "nothing to do"),
+    ],
+)
+def test_a_result_in_a_few_words(result: dict[str, object], words: str) -> None:
+    """What was counted; no setting and no duration."""
+    assert words == brief(result)
