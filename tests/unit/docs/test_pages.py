@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -200,3 +201,36 @@ def test_published_statements() -> None:
 def test_events() -> None:
     """Every event has a table of its fields."""
     assert set(tables(EVENTS)) - {"common"} == set(EventName)
+
+
+# docs/architecture.md
+
+
+def test_folders() -> None:
+    """Every folder of the repository, its package, and what import-linter lets it import."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    below: dict[str, set[str]] = {}
+    for number, layer in enumerate(layers):
+        for package in layer.split(" | "):
+            below[package] = {name for lower in layers[number + 1 :] for name in lower.split(" | ")}
+    documented = {code(row[0])[0]: (code(row[1]), set(code(row[3]))) for row in tables(ARCHITECTURE)["folders"]}
+    for folder, (package, may_import) in documented.items():
+        assert (ROOT / folder).is_dir()
+        for name in package:
+            assert (ROOT / folder / name / "__init__.py").is_file()
+            assert may_import == below.pop(name)
+    assert not below
+    ours = {f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))}
+    assert ours - set(documented) <= {"htmlcov/", "dist/", "build/"}
+
+
+def test_modules_exist() -> None:
+    """Every file that the page names is there."""
+    named = re.findall(r"`((?:[a-z]+/)*[a-z_]+\.py)`", ARCHITECTURE.read_text(encoding="utf-8"))
+    assert named
+    sources = [path.as_posix() for path in ROOT.glob("*/**/*.py") if ".venv" not in path.parts]
+    for name in named:
+        *folders, module = name.split("/")
+        pattern = re.compile("/".join([*(rf"{folder}(?:/\w+)?" for folder in folders), re.escape(module)]) + "$")
+        assert any(pattern.search(path) for path in sources), name
