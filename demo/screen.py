@@ -2,6 +2,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Final, Self
 
 from rich.console import Console
@@ -17,6 +18,9 @@ class Screen:
 
     def __init__(self, *, quiet: bool = False) -> None:
         out = sys.stderr if quiet else sys.stdout
+        if isinstance(out, TextIOWrapper):
+            # A terminal of another century shows a question mark, and loses no result for want of a tick.
+            out.reconfigure(errors="replace")
         width = None if out.isatty() or "COLUMNS" in os.environ else WITHOUT_TERMINAL
         self.console = Console(file=out, width=width, highlight=False)
         self._progress = Progress(
