@@ -32,7 +32,8 @@ _FREE_EXPIRED_SECONDS: Final = 5.0
 _BLOCKED_POLLS: Final = 10
 _BLOCKED_PAUSE_SECONDS: Final = 0.1
 """A lane that a router holds is waited for a second in all: the next run is minutes away, but it comes."""
-_MOST_SETTLED_AT_ONCE: Final = 1000
+_GATHER_SECONDS: Final = 0.015
+"""What an answer waits for others to settle with, while they are on their way: a statement costs more than a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class DlqRun:
         self._buffer: asyncio.Queue[_Leased] = asyncio.Queue()
         self._unsettled: list[tuple[ClaimedLetter, Answer | Unreached | None]] = []
         self._busy = 0  # leased and not yet settled or given back
+        self._sending = 0
         self._changed = asyncio.Event()
         self._answered = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -104,7 +106,7 @@ class DlqRun:
             if time.monotonic() - freed_at > _FREE_EXPIRED_SECONDS:
                 freed_at = time.monotonic()
                 await patiently(self._database, self._free_expired)
-            if self._buffer.qsize() > self._dlq.batch_size // 2 or (self._busy and not self.reach.up):
+            if not self._has_room() or (self._busy and not self.reach.up):
                 await self._change()
             elif await self._claim():
                 polls = 0
@@ -143,6 +145,10 @@ class DlqRun:
             self._buffer.put_nowait(_Leased(letter, before + self._lease_seconds))
         return bool(letters)
 
+    def _has_room(self) -> bool:
+        """Whether to claim before the senders run out."""
+        return self._buffer.qsize() <= self._dlq.batch_size // 2
+
     def _over(self) -> bool:
         if time.monotonic() >= self._ends_at:
             self.out_of_time = True
@@ -165,8 +171,12 @@ class DlqRun:
     async def _send_forever(self) -> None:
         while True:
             leased = await self._buffer.get()
-            self._changed.set()  # the feeder may have room
-            self._report(leased.letter, await self._send_in_turn(leased))
+            if self._has_room():
+                self._changed.set()
+            self._sending += 1
+            answer = await self._send_in_turn(leased)
+            self._sending -= 1
+            self._report(leased.letter, answer)
 
     async def _send_in_turn(self, leased: _Leased) -> Answer | Unreached | None:
         """None when it was not sent. While no router is known to answer, one tries and the others wait."""
@@ -184,13 +194,10 @@ class DlqRun:
         if self._over() or leased.ends_at < deadline + _SLACK_SECONDS:
             return None
         generation = self.reach.generation
-        try:
-            async with asyncio.timeout(self._router.budget_seconds + _SLACK_SECONDS / 2):
-                answer = await self._router.deliver(leased.letter)
-        except TimeoutError:
-            answer = Unreached("no answer in time")
+        answer = await self._router.deliver(leased.letter)
         if isinstance(answer, Unreached):
             self.reach.missed(generation, time.monotonic(), answer.why)
+            self._hold.missed(leased.letter.id, time.monotonic())  # before its release: no claim must take it at once
         else:
             self.reach.reached()
         return answer
@@ -204,13 +211,13 @@ class DlqRun:
     async def _settle_forever(self) -> None:
         while True:
             await self._answered.wait()
+            if self._sending and len(self._unsettled) < self._dlq.concurrency:
+                await asyncio.sleep(_GATHER_SECONDS)
             self._answered.clear()
-            while self._unsettled:
-                batch = self._unsettled[:_MOST_SETTLED_AT_ONCE]
-                del self._unsettled[:_MOST_SETTLED_AT_ONCE]
-                await self._settle(batch)
-                self._busy -= len(batch)
-                self._changed.set()
+            batch, self._unsettled = self._unsettled, []
+            await self._settle(batch)
+            self._busy -= len(batch)
+            self._changed.set()
 
     async def _settle(self, batch: list[tuple[ClaimedLetter, Answer | Unreached | None]]) -> None:
         now = self._database.now()
@@ -236,10 +243,7 @@ class DlqRun:
                 self._events.settled(letter, answer, settled, now)
             else:
                 self.tally.lost += 1
-        for missed, reply in batch:
-            if isinstance(reply, Unreached):
-                self.tally.unreached += 1
-                self._hold.missed(missed.id, time.monotonic())
+        self.tally.unreached += sum(isinstance(answer, Unreached) for _, answer in batch)
         self._events.flush()
         self._on_progress(self.tally)
 

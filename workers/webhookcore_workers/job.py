@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+import uvloop
+
 from webhookcore.events import EventLog, Pseudonyms
 from webhookcore.settings import Settings
 from webhookcore.store import job_runs
@@ -110,7 +112,8 @@ def main(run: Callable[[asyncio.Event], Awaitable[JobResult]]) -> int:
             loop.add_signal_handler(number, stop.set)
         return await run(stop)
 
-    done = asyncio.run(watched())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        done = runner.run(watched())
     print_result(done.result)
     return done.code
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.http import Url
 
 from webhookcore import __version__, headers
 from webhookcore.redelivery import Answer, DecodeError, Redelivery, decode_outcome, encode
@@ -37,7 +38,8 @@ class RouterClient:
     ) -> None:
         """`now` is the database's clock: the router checks the signature's age by it."""
         self.budget_seconds = timeout_ms / 1000 + ROUTER_GRACE_SECONDS
-        self._url = url.rstrip("/") + DELIVER_PATH
+        self._url = Url(url.rstrip("/") + DELIVER_PATH)
+        self._deadline = timedelta(seconds=self.budget_seconds)
         self._secret = secret
         self._now = now
         self._client = _build(url, connections)
@@ -53,8 +55,8 @@ class RouterClient:
             .header(headers.INTERNAL_FORWARD, sign_forward(body, self._secret, int(self._now().timestamp())))
             .header(headers.DLQ_RETRY, str(letter.retry_count + 1))
             .header("Content-Type", "application/octet-stream")
-            # A total deadline, kept by the client itself: cancelling the task would not end the request.
-            .timeout(timedelta(seconds=self.budget_seconds))
+            # A total deadline from connecting to the answer's last byte; the client keeps it, whatever the task does.
+            .timeout(self._deadline)
             .body_bytes(body)
         )
         if letter.correlation_id.isascii() and letter.correlation_id.isprintable():

@@ -126,7 +126,7 @@ async def settle(conn: Connection, *, owner: UUID, settlements: Sequence[Settlem
         {
             "owner": owner,
             "now": now,
-            "ids": [one.id for one in settlements],
+            "ids": Texts(str(one.id) for one in settlements),
             "delivered": Booleans(one.delivered for one in settlements),
             "abandoned": Booleans(one.abandoned for one in settlements),
             "retry_counts": [one.retry_count for one in settlements],

@@ -40,7 +40,7 @@ class DueRow(NamedTuple):
 
 SHORT_PASSES: Final = 7
 _LARGEST_LOOK: Final = 1000
-_SMALLEST_LOOK: Final = 100
+_SMALLEST_LOOK: Final = 50
 
 
 @dataclass(slots=True)
@@ -103,4 +103,4 @@ class DueScan:
 
 def look_size(batch: int, looks: int) -> int:
     """How many rows the `looks`th look of a claim asks for (from 0): more when the ones before found too few."""
-    return min(max(_SMALLEST_LOOK, 2 * batch) << 2 * looks, _LARGEST_LOOK)
+    return min(max(_SMALLEST_LOOK, batch) << 2 * looks, _LARGEST_LOOK)

@@ -65,7 +65,7 @@ SET processed = s.delivered,
     error_code = coalesce(s.error_code, d.error_code),
     error_message = coalesce(s.error_message, d.error_message),
     lease_owner = NULL, lease_until = NULL, updated_at = %(now)s
-FROM unnest(%(ids)s::uuid[], %(delivered)s::boolean[], %(abandoned)s::boolean[], %(retry_counts)s::integer[],
+FROM unnest(%(ids)s::text[]::uuid[], %(delivered)s::boolean[], %(abandoned)s::boolean[], %(retry_counts)s::integer[],
             %(next_retries)s::timestamptz[], %(attempts)s::integer[], %(error_codes)s::text[],
             %(error_messages)s::text[])
      AS s(id, delivered, abandoned, retry_count, next_retry_at, attempts, error_code, error_message)
