@@ -51,6 +51,10 @@ def test_parts(page: Path) -> None:
     assert tables(page) == {"words": [["`a|b`", "one or the other"]]}
 
 
+def written(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
 async def walked(page: Path, says: str) -> list[str]:
     done: list[str] = []
 
@@ -81,7 +85,7 @@ async def test_walk_writes(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With UPDATE_PAGES the page shows what happens, and the rest of it stays."""
     monkeypatch.setenv("UPDATE_PAGES", "1")
     await walked(page, "good\nbye  ")
-    assert page.read_text() == PAGE.replace("hello", "good\nbye")
+    assert written(page) == PAGE.replace("hello", "good\nbye")
 
 
 @pytest.mark.parametrize(
