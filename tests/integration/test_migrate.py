@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -340,3 +341,27 @@ def test_the_job_may_be_tried_again(
     parts = urlsplit(empty_database_url)
     assert job.main(parts._replace(path="/not_there").geturl()) == 1
     assert "not_there" in str(result(capsys)["error"])
+
+
+async def test_sigterm_undoes_the_migration_under_way(empty_database_url: str, tmp_path: Path) -> None:
+    """As a pod gets it: ended at once, told in the result, nothing half, and no statement goes on in Postgres."""
+    folder = write(
+        tmp_path / "m", _0001_a="CREATE TABLE a (id int);", _0002_b="CREATE TABLE b ();\nSELECT pg_sleep(60);"
+    )
+    program = (
+        "import sys, pathlib; from webhookcore.store import migrate; from webhookcore_workers import migrate as job;"
+        "migrate.migrations_folder = lambda: pathlib.Path(sys.argv[1]); sys.exit(job.main(sys.argv[2]))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(folder), empty_database_url, stdout=asyncio.subprocess.PIPE
+    )
+    asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+    while not rows(empty_database_url, asleep):  # noqa: ASYNC110 - Postgres has no event for it
+        await asyncio.sleep(0.02)
+    process.terminate()
+    output, _ = await process.communicate()
+    assert process.returncode == 1
+    printed = json.loads(output.splitlines()[-1])
+    assert (printed["success"], printed["error"]) == (False, "interrupted")
+    assert tables(empty_database_url) == {"schema_migrations", "a"}
+    assert rows(empty_database_url, asleep) == []
