@@ -138,6 +138,8 @@ class Lease:
 
     async def give_back(self) -> None:
         """Frees every row that this router still owns."""
+        if not self._until:
+            return  # it never had one; there may be no table either
         self._until = 0.0
         async with self._database.connection() as conn:
             for me in (self.me, *self._retired):

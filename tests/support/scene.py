@@ -155,6 +155,15 @@ class Scene:
         assert answer.status_code == 200, answer.text
         return answer
 
+    async def insist(self, message: meta.Json) -> None:
+        """One message as Meta sends it: again after a 503, until it is accepted."""
+        give_up = time.monotonic() + WAIT_SECONDS
+        answer = await self.post(meta.body(message))
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < give_up:
+            await asyncio.sleep(0.1)
+            answer = await self.post(meta.body(message))
+        assert answer.status_code == httpx.codes.OK, answer.text
+
     async def say(self, text: str, sender: str, *, router: RouterProcess | None = None) -> tuple[str, str]:
         """One text message, accepted; route and reason of the decision."""
         answer = await self.send(meta.text(text, sender), router=router)
