@@ -100,11 +100,15 @@ class Committer:
             await asyncio.sleep(0)
 
     def _take(self) -> list[_Waiting]:
-        """What queued, oldest first: whole notifications, about `flush_events` events."""
+        """What queued, oldest first: whole notifications, about `flush_events` events, and no more than a fair share, so
+        that something is read and something is answered while each flush waits for the database.
+        """
+        share = max(_GATHERED, self._requests // (self._limits.flushers + 1))
         batch: list[_Waiting] = []
         events = 0
         while self._queue and (
-            not batch or events + len(self._queue[0].submission.events) <= self._limits.flush_events
+            not batch
+            or (len(batch) < share and events + len(self._queue[0].submission.events) <= self._limits.flush_events)
         ):
             waiting = self._queue.popleft()
             batch.append(waiting)
