@@ -60,13 +60,15 @@ class Pseudonyms:
 
 
 class EventLog:
-    """Writes events. `emit` only formats and appends; `flush` writes, and the owner calls it often and at the end."""
+    """Writes events. `emit` notes what happened; `flush` makes lines of it and writes them: the owner calls it often and
+    at the end. Many lines at once cost half of what they cost one by one, between other work.
+    """
 
     def __init__(self, pseudonyms: Pseudonyms, out: TextIO | None = None, *, buffered: bool = False) -> None:
         self.pseudonyms = pseudonyms
         self._out = out if out is not None else sys.stdout
         self._buffered = buffered
-        self._lines: list[str] = []
+        self._noted: list[_Noted] = []
         self._moment: datetime | None = None
         self._moment_text = ""
 
@@ -82,7 +84,27 @@ class EventLog:
         **fields: Any,
     ) -> None:
         """`sender` and `message_id` are given in the clear and written as pseudonyms."""
-        line = f'{{"event":"{name}","timestamp":"{self._timestamp(at or datetime.now(UTC))}"'
+        self._noted.append((name, at or datetime.now(UTC), correlation_id, request_id, sender, message_id, fields))
+        if not self._buffered:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._noted:
+            noted, self._noted = self._noted, []
+            self._out.write("".join([self._line(*event) for event in noted]))
+            self._out.flush()
+
+    def _line(
+        self,
+        name: EventName,
+        at: datetime,
+        correlation_id: str | None,
+        request_id: str | None,
+        sender: str | None,
+        message_id: str | None,
+        fields: dict[str, Any],
+    ) -> str:
+        line = f'{{"event":"{name}","timestamp":"{self._timestamp(at)}"'
         if correlation_id is not None:
             line += f',"correlationId":{_quoted(correlation_id)}'
         if request_id is not None:
@@ -93,9 +115,7 @@ class EventLog:
             line += f',"messageId":{_json(self.pseudonyms.of(message_id))}'
         for key, value in fields.items():
             line += f',"{key}":{_json(value)}'
-        self._lines.append(line + "}")
-        if not self._buffered:
-            self.flush()
+        return line + "}\n"
 
     def _timestamp(self, moment: datetime) -> str:
         """The events of one notification share their moment."""
@@ -103,8 +123,5 @@ class EventLog:
             self._moment, self._moment_text = moment, moment.isoformat(timespec="milliseconds")
         return self._moment_text
 
-    def flush(self) -> None:
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._out.write("\n".join(lines) + "\n")
-            self._out.flush()
+
+_Noted = tuple[EventName, datetime, str | None, str | None, str | None, str | None, dict[str, Any]]
