@@ -328,6 +328,23 @@ async def _pages_of_a_look(conn: Connection, scan: DueScan) -> int:
     return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
 
 
+async def test_one_senders_backlog_hides_nobody(database_url: str, conn: Connection) -> None:
+    """1,200 rows of one lane come first: one claim takes the oldest of them, and the row behind them all."""
+    insert_many(database_url, 1200, lanes=1)
+    [behind] = insert(database_url, [letter()])
+    claimed = await claim(conn)
+    assert [one.idempotency_key for one in claimed] == ["wamid.1", row(database_url, behind, "idempotency_key")[0]]
+
+
+async def test_a_claim_looks_at_so_many_rows_at_most(database_url: str, conn: Connection) -> None:
+    """Behind 3,000 rows of one lane the next claim goes on where this one ended."""
+    insert_many(database_url, 3000, lanes=1)
+    [behind] = insert(database_url, [letter()])
+    scan = DueScan()
+    assert len(await claim(conn, scan=scan)) == 1
+    assert ids(await claim(conn, scan=scan)) == [behind]
+
+
 @pytest.mark.parametrize("filled", [False, True])
 async def test_the_hot_statements_use_their_indexes(database_url: str, database: Database, filled: bool) -> None:
     """Whether Postgres has seen the table empty or full: an index that goes missing, or stops fitting, fails here."""
