@@ -59,9 +59,12 @@ class Pseudonyms:
         return digest.hexdigest()
 
 
+_Noted = tuple[EventName, datetime, str | None, str | None, str | None, str | None, dict[str, Any]]
+
+
 class EventLog:
-    """Writes events. `emit` notes what happened; `flush` makes lines of it and writes them: the owner calls it often and
-    at the end. Many lines at once cost half of what they cost one by one, between other work.
+    """Writes events. `emit` notes what happened; `flush` makes lines of it and writes them: the owner calls it often
+    and at the end. Many lines at once cost half of what they cost one by one, between other work.
     """
 
     def __init__(self, pseudonyms: Pseudonyms, out: TextIO | None = None, *, buffered: bool = False) -> None:
@@ -91,19 +94,11 @@ class EventLog:
     def flush(self) -> None:
         if self._noted:
             noted, self._noted = self._noted, []
-            self._out.write("".join([self._line(*event) for event in noted]))
+            self._out.write("".join([self._line(event) for event in noted]))
             self._out.flush()
 
-    def _line(
-        self,
-        name: EventName,
-        at: datetime,
-        correlation_id: str | None,
-        request_id: str | None,
-        sender: str | None,
-        message_id: str | None,
-        fields: dict[str, Any],
-    ) -> str:
+    def _line(self, noted: _Noted) -> str:
+        name, at, correlation_id, request_id, sender, message_id, fields = noted
         line = f'{{"event":"{name}","timestamp":"{self._timestamp(at)}"'
         if correlation_id is not None:
             line += f',"correlationId":{_quoted(correlation_id)}'
@@ -122,6 +117,3 @@ class EventLog:
         if moment is not self._moment:
             self._moment, self._moment_text = moment, moment.isoformat(timespec="milliseconds")
         return self._moment_text
-
-
-_Noted = tuple[EventName, datetime, str | None, str | None, str | None, str | None, dict[str, Any]]

@@ -100,8 +100,8 @@ class Committer:
             await asyncio.sleep(0)
 
     def _take(self) -> list[_Waiting]:
-        """What queued, oldest first: whole notifications, about `flush_events` events, and no more than a fair share, so
-        that something is read and something is answered while each flush waits for the database.
+        """What queued, oldest first: whole notifications, about `flush_events` events, and no more than a fair share,
+        so that something is read and something is answered while each flush waits for the database.
         """
         share = max(_GATHERED, self._requests // (self._limits.flushers + 1))
         batch: list[_Waiting] = []
