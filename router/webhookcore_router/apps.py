@@ -37,8 +37,8 @@ def public_app(settings: Settings, router: Router) -> App:
 
     app.add_route(receiver.handshake, path, methods=["GET"], name="handshake")
     app.add_route(receiver.receive, path, methods=["POST"], name="receive")
-    app.add_route(show_health, "/health", methods=["GET"], name="health")
-    app.add_route(show_health, f"{path}/health", methods=["GET"], name="path_health")
+    app.add_route(show_health, "/health", methods=["GET", "HEAD"], name="health")
+    app.add_route(show_health, f"{path}/health", methods=["GET", "HEAD"], name="path_health")
     return app
 
 

@@ -63,12 +63,14 @@ class _Flush:
         if first is not None:
             return Verdict(first[0], Reason.DUPLICATE)
         due_at = self._now
-        session: SessionRow | None = None
+        limited: OnExceed | None = None
         if event.kind is Kind.MESSAGE and event.sender:
             session = self._state.sessions.get(event.sender)
             arrival = arrive(session.rate_tat if session else None, self._now, self._policy.messages_per_minute)
-            if arrival.due_at > self._now and self._policy.on_exceed is not OnExceed.DELAY:
-                return self._refuse(event, arrival.retry_after_seconds)
+            if arrival.due_at > self._now:
+                limited = self._policy.on_exceed
+                if limited is not OnExceed.DELAY:
+                    return self._refuse(event, limited, arrival.retry_after_seconds)
             due_at = arrival.due_at
             live = self._live(session)
             decision = decide(event, live, self._policy.table, self._now)
@@ -78,14 +80,15 @@ class _Flush:
         self._seen(key, decision.route, decision.reason)
         if decision.route is not None:
             self.plan.rows.append(self._row(event, submission, decision, decision.route, due_at))
-        return Verdict(decision.route, decision.reason)
+        wait = (due_at - self._now).total_seconds() if limited else None
+        return Verdict(decision.route, decision.reason, limited, wait)
 
-    def _refuse(self, event: Event, retry_after_seconds: float) -> Verdict:
+    def _refuse(self, event: Event, limited: OnExceed, seconds: float) -> Verdict:
         """Drop keeps the key, so that a repeat is a repeat; Reject forgets the event, so that a repeat is welcome."""
-        if self._policy.on_exceed is OnExceed.DROP:
+        if limited is OnExceed.DROP:
             self._seen(event.dedupe_key, None, Reason.RATE_LIMITED)
-            return Verdict(None, Reason.RATE_LIMITED)
-        return Verdict(None, Reason.RATE_LIMITED, retry_after_seconds)
+            return Verdict(None, Reason.RATE_LIMITED, limited)
+        return Verdict(None, Reason.RATE_LIMITED, limited, seconds)
 
     def _seen(self, key: bytes, route: str | None, reason: str) -> None:
         self._state.seen[key] = (route, reason)

@@ -10,6 +10,7 @@ from webhookcore import headers
 from webhookcore.notification.parse import NotANotification, parse_notification
 from webhookcore.notification.split import split
 from webhookcore.routing.decision import HOME_SERVICE
+from webhookcore.settings import OnExceed
 from webhookcore.signature import verify
 from webhookcore_router.answers import answer, arrive, milliseconds, problem
 from webhookcore_router.committer import NotKeptError, OverloadedError
@@ -95,7 +96,7 @@ def _accepted(request: Request, verdicts: list[Verdict]) -> HTTPResponse:
         headers.ROUTING_REASON: first.reason,
         headers.EVENT_COUNT: str(len(verdicts)),
     }
-    waits = [verdict.retry_after_seconds for verdict in verdicts if verdict.retry_after_seconds is not None]
+    waits = [verdict.wait_seconds or 0.0 for verdict in verdicts if verdict.limited is OnExceed.REJECT]
     if waits:
         extra["Retry-After"] = str(max(1, math.ceil(max(waits))))
         message = f"{len(waits)} of {len(verdicts)} events are over their sender's rate limit and were not kept"

@@ -17,6 +17,9 @@ from webhookcore_router.sender import LeaseLostError
 
 _PAUSE = timedelta(minutes=5)
 _BUSY = timedelta(seconds=15)
+_ROLLOUT = timedelta(minutes=10)
+"""While a new config rolls out, an old router does not know a new route: what came lately waits for one that does."""
+_UNKNOWN = timedelta(minutes=1)
 _SLOT_SECONDS = 1.5
 _NO_ROW = 0
 
@@ -51,6 +54,8 @@ class Redeliverer:
 
     async def _judge(self, given: Redelivery) -> Answer:
         router, unsent = self._router, given.attempt - 1
+        if not router.routes.knows(given.route) and router.now() - given.received_at < _ROLLOUT:
+            return Answer(Parked("route_unknown", router.now() + _UNKNOWN), given.route, unsent)
         redelivery = router.routes.resolve(given)
         if redelivery is None:
             detail = f"the route {given.route} is gone, and the text names no other"

@@ -71,14 +71,15 @@ class Reports:
         )
         for event, verdict in zip(submission.events, verdicts, strict=True):
             self._decided(verdict.reason).inc()
-            if verdict.reason == "rate_limited":
+            if verdict.limited is not None:
                 self.log.emit(
                     EventName.CORE_RATE_LIMITED,
                     **ids,
                     at=submission.received_at,
                     sender=event.sender,
                     message_id=event.message_id,
-                    refused=verdict.retry_after_seconds is not None,
+                    onExceed=verdict.limited,
+                    waitSeconds=verdict.wait_seconds,
                 )
             self.log.emit(
                 EventName.CORE_ROUTING_DECISION,

@@ -47,9 +47,12 @@ class Routes:
     def paused(self, name: str) -> bool:
         return self._all[name].paused
 
+    def knows(self, name: str) -> bool:
+        return name in self._all
+
     def resolve(self, redelivery: Redelivery) -> Redelivery | None:
         """To the route that was decided first; is it gone, as its text says now; None when it says nothing."""
-        if redelivery.route in self._all:
+        if self.knows(redelivery.route):
             return redelivery
         try:
             events = split(parse_notification(redelivery.body), redelivery.body)

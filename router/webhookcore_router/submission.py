@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webhookcore.notification.event import Event
+from webhookcore.settings import OnExceed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +25,7 @@ class Verdict:
 
     route: str | None
     reason: str
-    retry_after_seconds: float | None = None
-    """Set exactly when the rate limit refused the event: it was not kept."""
+    limited: OnExceed | None = None
+    """What the rate limit did to it."""
+    wait_seconds: float | None = None
+    """Delay: until it may be delivered. Reject: until it is welcome. None else."""

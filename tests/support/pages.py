@@ -108,7 +108,7 @@ _EVENED: Final = [
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?Z|\+00(:00)?)?", "TIME"),
         (r"\b\d\d:\d\d(:\d\d)?( on \d+ [A-Z][a-z]+)?\b", "TIME"),
         (r"\b[0-9a-f]{16,64}\b", "HEX"),
-        (r'("(\w*Ms|ms)"): ?[\d.]+', r"\1:N"),
+        (r'("(\w*Ms|ms|waitSeconds)"): ?[\d.]+', r"\1:N"),
         (r"\b(in )?\d+(\.\d+)? ?(ms|s|min|h|d)\b( ago)?", "DURATION"),
         (r"[─━-]{2,}", "--"),
         (r", ms +[\d.]+", ", ms N"),

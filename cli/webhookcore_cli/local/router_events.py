@@ -17,9 +17,7 @@ _TOLD: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
         f"{event.get('code')}: {event.get('detail')}"
     ),
     EventName.CORE_AUTH_FAILED: lambda event: f"refused, as it was not signed by Meta: {event.get('what')}",
-    EventName.CORE_RATE_LIMITED: lambda event: (
-        "refused: a sender above the rate limit" if event.get("refused") else "a sender above the rate limit"
-    ),
+    EventName.CORE_RATE_LIMITED: lambda event: f"a sender above the rate limit: {event.get('onExceed')}",
 }
 
 

@@ -149,11 +149,12 @@ async def test_drop(dropping: Scene) -> None:
     assert (await dropping.session(sender))["active_service"] == "mobility"
 
 
-@pytest.mark.parametrize(("name", "refused"), [("rejecting", True), ("dropping", False)])
-async def test_who_is_limited_is_an_event(rejecting: Scene, dropping: Scene, name: str, refused: bool) -> None:
-    """CORE_RATE_LIMITED: the sender as a pseudonym, and whether Meta was told."""
-    town, sender = {"rejecting": rejecting, "dropping": dropping}[name], number()
-    messages = [meta.text("taxi", sender) for _ in range(3)]
+@pytest.mark.parametrize("action", ["Delay", "Reject", "Drop"])
+async def test_who_is_limited_is_an_event(delaying: Scene, rejecting: Scene, dropping: Scene, action: str) -> None:
+    """CORE_RATE_LIMITED: the sender as a pseudonym, what was done about it, and for how long."""
+    town, sender = {"Delay": delaying, "Reject": rejecting, "Drop": dropping}[action], number()
+    within = 60 if action == "Delay" else 2
+    messages = [meta.text("taxi", sender) for _ in range(within + 1)]
     await town.post(meta.body(*messages), {"X-Request-ID": "limited-1"})
 
     def told() -> list[dict[str, Any]]:
@@ -161,9 +162,13 @@ async def test_who_is_limited_is_an_event(rejecting: Scene, dropping: Scene, nam
 
     await town.router.wait_until(lambda: bool(told()))
     (event,) = told()
-    assert event["refused"] is refused
+    assert event["onExceed"] == action
+    assert event["waitSeconds"] is None if action == "Drop" else 0 < event["waitSeconds"] <= 30
     decided = [event for event in town.router.events("CORE_ROUTING_DECISION") if event["requestId"] == "limited-1"]
-    assert [event["reason"] for event in decided] == ["keyword", "keyword", "rate_limited"]
+    assert [event["reason"] for event in decided] == [
+        *["keyword"] * within,
+        "keyword" if action == "Delay" else "rate_limited",
+    ]
     assert {event["sender"] for event in [*decided, event]} == {event["sender"]}
     assert sender not in town.router.output()
 

@@ -273,6 +273,14 @@ async def test_nothing_to_decide_by(town: Scene, text: str) -> None:
     assert (outcome.outcome.code, outcome.attempts) == (FailureCode.ROUTE_GONE, 2)
 
 
+async def test_a_young_event_of_an_unknown_route_waits(town: Scene) -> None:
+    """While a new config rolls out, an old router parks what it does not know, and never sends it elsewhere."""
+    received_at = datetime.fromtimestamp(await now(town) - 60, UTC)
+    outcome = await redeliver(town, dead_letter("new-here", meta.text("taxi", number()), received_at=received_at))
+    assert isinstance(outcome.outcome, Parked)
+    assert (outcome.outcome.why, outcome.route, outcome.attempts) == ("route_unknown", "new-here", 1)
+
+
 async def test_a_gone_route_of_what_is_no_message(town: Scene) -> None:
     """A status, several events, or bytes that are no notification: abandoned, never a 500."""
     two = meta.body(meta.text("taxi", number()), meta.text("taxi", number()))
