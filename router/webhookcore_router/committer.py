@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from webhookcore.notification.event import Kind
 from webhookcore.store import ingest
-from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database
+from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database, refusal
 from webhookcore.store.rows import Row
 from webhookcore_router.dispatcher import Dispatcher
 from webhookcore_router.lease import Lease
@@ -148,7 +148,8 @@ class Committer:
                 for waiting in batch:
                     await self._commit_each(conn, [waiting])
                 return
-            _log.error("Postgres refused a notification (request %s): %s", batch[0].submission.request_id, error)
+            request_id = batch[0].submission.request_id
+            _log.error("Postgres refused a notification (request %s): %s", request_id, refusal(error))
             _fail(batch, NotKeptError("the database refused it"))
 
     async def _commit(self, conn: Connection, batch: list[_Waiting]) -> None:

@@ -13,7 +13,7 @@ from webhookcore.delivery.schedule import next_retry_at
 from webhookcore.notification.storable import stand_in, storable_json
 from webhookcore.notification.text import cleaned
 from webhookcore.store import inbox
-from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database
+from webhookcore.store.database import REFUSED, UNAVAILABLE, Connection, Database, refusal
 from webhookcore.store.rows import DeadLetter, Row
 from webhookcore_router.reports import Reports
 
@@ -136,7 +136,7 @@ class Settler:
                 for one in dead:
                     await self._dead_letter(conn, me, [one], now)
                 return
-            _log.error("Postgres refused the payload of dead letter %d: %s", letters[0].row.id, error)
+            _log.error("Postgres refused the payload of dead letter %d: %s", letters[0].row.id, refusal(error))
             payload = stand_in(letters[0].row.body, "refused by the database")
             moved = await inbox.dead_letter(conn, me=me, letters=[replace(letters[0], payload=payload)], now=now)
         for one in dead:

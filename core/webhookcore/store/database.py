@@ -28,6 +28,13 @@ UNAVAILABLE: Final = (
 REFUSED: Final = (psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError)
 """What Postgres refuses for what it holds: the same call fails again."""
 
+
+def refusal(error: psycopg.Error) -> str:
+    """One of REFUSED for a log. Its own message may quote the row, with a phone number or what somebody wrote."""
+    names = (error.sqlstate, error.diag.table_name, error.diag.column_name, error.diag.constraint_name)
+    return " ".join([type(error).__name__, *(name for name in names if name)])
+
+
 _CONNECT: Final[dict[str, Any]] = {
     # A black hole must be noticed in seconds: nobody resets the connection.
     "connect_timeout": 3,
