@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 from uuid import UUID, uuid4
 
 import uvloop
@@ -17,7 +17,7 @@ from webhookcore.store import job_runs
 from webhookcore.store.database import UNAVAILABLE, Database
 from webhookcore.store.schema import SchemaState, SchemaStatus, schema_state
 from webhookcore_workers.patience import DatabaseLostError, patiently
-from webhookcore_workers.result import Exit, print_result, say
+from webhookcore_workers.result import Exit, Stdout, print_result, say
 
 REACH_SECONDS: Final = 30.0
 """How long a job waits at its start for a database that does not answer."""
@@ -72,7 +72,7 @@ async def run_job(
         missing = "no database is named: set DATABASE_URL or spec.database.urlSecretRef"
         return JobResult({"success": False, "error": missing, "durationMs": 0}, Exit.CONFIGURATION)
     database = Database(settings.database_url, size=4, application=f"webhookcore-{name}")
-    events = EventLog(Pseudonyms(settings.secrets.internal_secret), buffered=True)
+    events = EventLog(Pseudonyms(settings.secrets.internal_secret), cast("TextIO", Stdout()), buffered=True)
     job = Job(settings, database, events, uuid4(), stop, result)
     await database.open()
     try:

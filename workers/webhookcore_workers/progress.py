@@ -25,7 +25,9 @@ def shown(total: int, stream: TextIO | None = None) -> Iterator[Callable[[Tally]
         TimeElapsedColumn(),
         TextColumn("{task.fields[counts]}"),
     )
-    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+    # Events go above the bar where both are on the terminal, and to stdout where that is a file or a pipe.
+    console, above = Console(file=stream), sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=above, redirect_stderr=above) as progress:
         task = progress.add_task("redelivering", total=total, counts="")
 
         def update(tally: Tally) -> None:

@@ -1,5 +1,6 @@
 """How every job ends: its exit code, and one line of JSON, the last on stdout."""
 
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,16 @@ class Exit(IntEnum):
     TRY_AGAIN = 1
     CONFIGURATION = 78
     """EX_CONFIG: it will not get better by itself."""
+
+
+class Stdout(io.TextIOBase):
+    """Whatever sys.stdout is at the moment: while a progress bar is shown, lines go above it."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
 
 
 def print_result(result: Mapping[str, object]) -> None:
