@@ -12,11 +12,11 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def parse(given: str, now: datetime) -> datetime:
     """How long ago is taken from `now`; a moment without an offset is UTC."""
-    if match := _AGO.fullmatch(given.strip()):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
+        if match := _AGO.fullmatch(given.strip()):
+            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         moment = datetime.fromisoformat(given.strip())
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter: longer ago than years are counted
         raise TroubleError(
             f"{given!r} is no moment: give one such as 2025-11-24T19:00 (UTC) or how long ago: 90s, 30m, 2h, 7d.",
             EXIT_USAGE,

@@ -10,7 +10,7 @@ from webhookcore_cli.trouble import EXIT_USAGE, TroubleError
 
 PHONE_NUMBER_ID: Final = "106540352242922"
 DISPLAY_NUMBER: Final = "15550783881"
-_NUMBER: Final = re.compile(r"[1-9]\d{6,14}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
 
 
 def phone_number(given: str) -> str:

@@ -19,10 +19,17 @@ NOW = datetime(2025, 11, 24, 19, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [("491701234567", "4917••••••67"), ("123456", "••••••"), ("1234567", "1234•67"), ("", "")],
+    [
+        ("491701234567", "4917••••••67"),
+        ("1234567890", "1234••••90"),
+        ("1234567", "1••••67"),
+        ("123456", "••••56"),
+        ("12345", "•••••"),
+        ("", ""),
+    ],
 )
 def test_a_masked_number_keeps_its_length_and_hides_its_middle(number: str, expected: str) -> None:
-    """Short ones are hidden whole."""
+    """Of a short one less is shown: never are fewer than four characters hidden."""
     assert masked(number) == expected
 
 
@@ -43,7 +50,7 @@ def test_moments_are_read_as_people_type_them(given: str, expected: datetime) ->
     assert moments.parse(given, NOW) == expected
 
 
-@pytest.mark.parametrize("given", ["", "yesterday", "2x", "h", "9999999d"])
+@pytest.mark.parametrize("given", ["", "yesterday", "2x", "h", "9999999d", "999999d"])
 def test_what_is_no_moment_is_a_usage_error(given: str) -> None:
     """With what would be one."""
     with pytest.raises(TroubleError, match="is no moment: give one such as") as trouble:
@@ -80,7 +87,7 @@ def test_numbers_are_read_as_people_type_them(given: str) -> None:
     assert whatsapp_message.phone_number(given) == "491701234567"
 
 
-@pytest.mark.parametrize("given", ["", "0170123456", "12345", "4917012345678901", "me"])
+@pytest.mark.parametrize("given", ["", "0170123456", "12345", "4917012345678901", "1٢٣٤٦٨٩", "me"])
 def test_what_is_no_number_is_a_usage_error(given: str) -> None:
     """Local numbers are none: WhatsApp knows the country's code only."""
     with pytest.raises(TroubleError, match="is no phone number") as trouble:
