@@ -62,7 +62,8 @@ def list_(
     if as_json:
         typer.echo(dead_letters.as_json([dead_letters.as_dict(letter, reveal=reveal) for letter in letters]))
     elif letters:
-        output.print_table(dead_letters.COLUMNS, [dead_letters.row(letter, now, reveal=reveal) for letter in letters])
+        rows = [dead_letters.row(letter, now, reveal=reveal) for letter in letters]
+        output.print_table(dead_letters.COLUMNS, rows, fold=False)
     else:
         typer.echo("No dead letters.")
 
@@ -164,8 +165,8 @@ def _show_dry_run(letters: "Sequence[DeadLetter]", now: datetime, *, as_json: bo
         )
         return
     if letters:
-        shown = letters[:SHOWN_OF_DRY_RUN]
-        output.print_table(dead_letters.COLUMNS, [dead_letters.row(letter, now, reveal=False) for letter in shown])
+        rows = [dead_letters.row(letter, now, reveal=False) for letter in letters[:SHOWN_OF_DRY_RUN]]
+        output.print_table(dead_letters.COLUMNS, rows, fold=False)
     typer.echo(f"{len(letters)} would be made due again. Nothing was changed.")
 
 

@@ -6,19 +6,28 @@ from datetime import UTC, datetime
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 WIDTH_WITHOUT_TERMINAL = 160
+_WIDEST = 1000
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-    """Values are shown as they are: square brackets in them are no markup."""
-    table = Table(*columns, box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, fold: bool = True) -> None:
+    """Values are shown as they are: square brackets in them are no markup. The first column is never broken.
+
+    In a narrow terminal the others are folded; without `fold` the terminal breaks the lines, and all can be copied.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, no_wrap=position == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(value) for value in row))
-    console.print(table)
+    if not fold:
+        table.width = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.print(table, crop=fold)
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
