@@ -85,6 +85,8 @@ CREATE TABLE wa_dead_letter_queue (
     traceparent     text,
     received_at     timestamptz NOT NULL DEFAULT now(),
     body            bytea NOT NULL DEFAULT '',
+    -- The processor that had leased it is gone and may have had it sent.
+    taken_over      boolean NOT NULL DEFAULT false,
     lease_owner     uuid,
     lease_until     timestamptz,
     CONSTRAINT dlq_processed_has_its_time CHECK (processed = (processed_at IS NOT NULL)),

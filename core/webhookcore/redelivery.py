@@ -46,6 +46,8 @@ class Redelivery:
     request_id: str
     traceparent: str | None
     body: bytes
+    taken_over: bool = False
+    """Whether a processor that is gone may have had it sent: nobody wants the home menu twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Answer:
 
 def encode(redelivery: Redelivery) -> bytes:
     """The body of POST /internal/deliver."""
-    line = {
+    line: dict[str, Any] = {
         "id": str(redelivery.id),
         "route": redelivery.route,
         "reason": redelivery.reason,
@@ -74,6 +76,8 @@ def encode(redelivery: Redelivery) -> bytes:
         "requestId": redelivery.request_id,
         "traceparent": redelivery.traceparent,
     }
+    if redelivery.taken_over:
+        line["takenOver"] = True
     return json.dumps(line, separators=(",", ":")).encode() + b"\n" + redelivery.body
 
 
@@ -98,6 +102,7 @@ def decode(data: bytes) -> Redelivery:
         request_id=fields.required("requestId", str),
         traceparent=fields.optional("traceparent", str),
         body=body,
+        taken_over=fields.flag("takenOver"),
     )
 
 
@@ -163,6 +168,12 @@ class _Fields:
             return None
         if not isinstance(value, kind) or isinstance(value, bool):
             raise DecodeError(f"{name} is no {kind.__name__}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._fields.get(name, False)
+        if not isinstance(value, bool):
+            raise DecodeError(f"{name} is no bool")
         return value
 
     def text(self, name: str) -> str:

@@ -97,4 +97,5 @@ def _as_row(redelivery: Redelivery) -> Row:
         redelivery.request_id,
         redelivery.traceparent,
         redelivery.body,
+        redelivery.taken_over,
     )

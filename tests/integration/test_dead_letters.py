@@ -202,6 +202,7 @@ async def test_the_lease_of_a_dead_processor_runs_out(database_url: str, conn: C
     assert await dead_letters.free_expired(conn, now=datetime.now(UTC)) == 1
     [mine] = await claim(conn)
     assert (theirs.attempts, mine.attempts) == (2, 3)
+    assert (theirs.taken_over, mine.taken_over) == (False, True)
     late = [Settlement(row_id, 0, 2, delivered=True)]
     assert await settle(conn, owner=OTHER, settlements=late, now=datetime.now(UTC)) == set()
     assert row(database_url, row_id, "processed, lease_owner") == (False, ME)

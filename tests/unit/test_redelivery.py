@@ -38,6 +38,7 @@ REDELIVERY = st.builds(
     request_id=TEXT,
     traceparent=st.none() | TEXT,
     body=st.binary(),
+    taken_over=st.booleans(),
 )
 ONE = Redelivery(
     id=UUID(int=1),
@@ -88,6 +89,7 @@ def test_garbage_is_no_answer_and_no_redelivery(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"takenOver": "yes"}, "takenOver is no bool"),
         ({"id": ...}, "id is missing"),
         ({"id": "1"}, "id is no UUID"),
         ({"route": None}, "route is missing"),
@@ -155,7 +157,7 @@ def test_an_answer_that_is_none_is_refused(data: bytes) -> None:
 
 
 def test_a_detail_is_made_fit_to_be_stored() -> None:
-    """NUL and lone surrogates are replaced and the length is bounded: one answer must not fail those it settles with."""
+    """NUL and lone surrogates go, the length is bounded: one answer must not fail those it settles with."""
     data = (
         b'{"outcome":"failed","code":"Protocol","detail":"a\\u0000b\\ud800'
         + b"x" * 9000

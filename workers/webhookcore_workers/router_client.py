@@ -109,6 +109,7 @@ def _redelivery(letter: ClaimedLetter) -> Redelivery:
         request_id=letter.request_id,
         traceparent=letter.traceparent,
         body=letter.body,
+        taken_over=letter.taken_over,
     )
 
 

@@ -36,6 +36,8 @@ class ClaimedLetter:
     request_id: str
     traceparent: str | None
     body: bytes
+    taken_over: bool = False
+    """Whether a processor that is gone had leased it, and may have had it sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tests.support.services import Answer
 from webhookcore.delivery.outcome import Abandoned, Delivered, Failed, FailureCode, Parked
 from webhookcore.redelivery import Answer as Outcome
 from webhookcore.redelivery import Redelivery, decode_outcome, encode
+from webhookcore.routing.decision import HOME_SERVICE
 from webhookcore.signature import sign, sign_forward
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -271,6 +272,14 @@ async def test_nothing_to_decide_by(town: Scene, text: str) -> None:
     outcome = await redeliver(town, letter)
     assert isinstance(outcome.outcome, Abandoned)
     assert (outcome.outcome.code, outcome.attempts) == (FailureCode.ROUTE_GONE, 2)
+
+
+async def test_a_menu_that_may_have_been_sent_is_not_sent_again(town: Scene) -> None:
+    """A processor that is gone may have had it sent: nobody wants two menus."""
+    letter = dead_letter(HOME_SERVICE, meta.text("menu", number()), taken_over=True)
+    outcome = await redeliver(town, letter)
+    assert isinstance(outcome.outcome, Abandoned)
+    assert outcome.outcome.code is FailureCode.UNKNOWN_OUTCOME
 
 
 async def test_a_young_event_of_an_unknown_route_waits(town: Scene) -> None:

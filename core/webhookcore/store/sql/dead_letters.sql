@@ -2,7 +2,7 @@
 -- Leases of processors that died: their rows are due again. Not part of each claim: settled rows leave their entries in
 -- the index of leases until a vacuum, and walking over them would make each claim of a long run slower than the last.
 UPDATE wa_dead_letter_queue
-SET lease_owner = NULL, lease_until = NULL, updated_at = %(now)s
+SET lease_owner = NULL, lease_until = NULL, taken_over = true, updated_at = %(now)s
 WHERE lease_owner IS NOT NULL AND lease_until <= %(now)s
 
 -- name: due
@@ -50,7 +50,8 @@ RETURNING d.id, d.route, d.reason, d.menu_selection, d.from_number, d.message_id
           coalesce(nullif(d.correlation_id, ''), d.id::text) AS correlation_id,
           coalesce(nullif(d.request_id, ''), d.id::text) AS request_id,
           d.traceparent,
-          CASE WHEN d.body = '' THEN convert_to(d.payload::text, 'UTF8') ELSE d.body END AS body
+          CASE WHEN d.body = '' THEN convert_to(d.payload::text, 'UTF8') ELSE d.body END AS body,
+          d.taken_over
 
 -- name: settle
 -- What became of claimed rows, all in one statement. Fenced: a row whose lease somebody else took, or that was made due

@@ -46,7 +46,7 @@ WITH chosen AS (
 )
 UPDATE wa_dead_letter_queue AS d
 SET retry_count = 0, abandoned_at = NULL, next_retry_at = %(now)s, updated_at = %(now)s,
-    lease_owner = NULL, lease_until = NULL
+    taken_over = false, lease_owner = NULL, lease_until = NULL
 FROM chosen
 WHERE d.id = chosen.id
 RETURNING d.id, d.route, d.from_number, d.message_id, d.correlation_id, d.request_id
