@@ -1,11 +1,13 @@
 """Several routers over one database, with limits of the test's own, to be killed, stopped and replaced."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from tests.support.config import environment
 from tests.support.ports import free_port
 from tests.support.processes import RouterProcess
@@ -23,6 +25,7 @@ class Fleet:
 
     def __init__(self, config: Path, database_url: str, limits: Mapping[str, Any]) -> None:
         self.routers: list[RouterProcess] = []
+        self.in_rotation: list[RouterProcess] = []
         self._config = config
         self._database_url = database_url
         self._limits = limits
@@ -61,19 +64,46 @@ class Fleet:
         self.routers.append(process)
         if ready:
             await process.wait_until_ready()
+            self.in_rotation.append(process)
         return process
 
     async def kill(self, process: RouterProcess) -> None:
         await process.kill()
         self.routers.remove(process)
+        self.in_rotation.remove(process)
 
     def pick_any(self) -> str:
         """The URL of a router, another one each time."""
         self._turn += 1
         return self.routers[self._turn % len(self.routers)].url
 
+    def pick_ready(self) -> str:
+        """As a load balancer: the URL of a router that is ready, another one each time."""
+        self._turn += 1
+        return self.in_rotation[self._turn % len(self.in_rotation)].url
+
+    async def replace(self, process: RouterProcess) -> None:
+        """As a rolling update: a new one, then the old one drains; out of the rotation when it says it is not ready."""
+        await self.start()
+        process.terminate()
+        async with httpx.AsyncClient(timeout=5) as client:
+            while await _is_ready(client, process):  # noqa: ASYNC110 - it is the router that is asked, not a flag
+                await asyncio.sleep(0.02)
+        self.in_rotation.remove(process)
+        code = await process.wait()
+        assert code == 0, process.output()
+        self.routers.remove(process)
+
     def urls(self) -> list[str]:
         return [process.url for process in self.routers]
+
+
+async def _is_ready(client: httpx.AsyncClient, process: RouterProcess) -> bool:
+    try:
+        answer = await client.get(f"{process.internal_url}/readyz")
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK
 
 
 @asynccontextmanager
@@ -87,6 +117,7 @@ async def fleet(
             await made.start(ready=False)
         for process in made.routers:
             await process.wait_until_ready()
+        made.in_rotation = list(made.routers)
         yield made
     finally:
         for process in made.routers:

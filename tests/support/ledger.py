@@ -2,13 +2,17 @@
 
 import asyncio
 import itertools
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Self
 
-import httpx
 import psycopg
+from pyreqwest.client import ClientBuilder
+from pyreqwest.exceptions import PyreqwestError
 from tests.support import meta
 from tests.support.config import APP_SECRET
 from tests.support.services import Answer, FakeService, Received, Script
@@ -31,7 +35,7 @@ class Sent:
 
     @property
     def accepted(self) -> bool:
-        return bool(self.statuses) and self.statuses[-1] == httpx.codes.OK
+        return bool(self.statuses) and self.statuses[-1] == HTTPStatus.OK
 
 
 class Meta:
@@ -44,12 +48,12 @@ class Meta:
         self._pause = pause
 
     async def __aenter__(self) -> Self:
-        limits = httpx.Limits(max_connections=500, max_keepalive_connections=100)
-        self._client = httpx.AsyncClient(timeout=ATTEMPT_SECONDS, limits=limits)
+        # httpx needs time in the square of the requests that wait for its pool.
+        self._client = ClientBuilder().http1_only().no_proxy().timeout(timedelta(seconds=ATTEMPT_SECONDS)).build()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def send(self, text: str, sender: str = meta.SENDER, *, tries: int | None = None) -> Sent:
         """One text message, until it is accepted; `tries`: at most so often."""
@@ -59,11 +63,13 @@ class Meta:
     async def post(self, body: bytes, key: str, sender: str, *, tries: int | None = None) -> Sent:
         sent = Sent(key, sender)
         self.sent.append(sent)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not sent.accepted and (tries is None or len(sent.statuses) < tries):
-                if sent.statuses:
-                    await asyncio.sleep(self._pause)
-                sent.statuses.append(await self._try(body))
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while not sent.accepted and (tries is None or len(sent.statuses) < tries):
+            if time.monotonic() > patience:
+                raise TimeoutError(f"not accepted for {PATIENCE_SECONDS} s: {Counter(sent.statuses)}")
+            if sent.statuses:
+                await asyncio.sleep(self._pause)
+            sent.statuses.append(await self._try(body))
         return sent
 
     async def senders(self, count: int, messages: int, text: Callable[[int, int], str]) -> None:
@@ -95,11 +101,12 @@ class Meta:
         return [status for sent in self.sent for status in sent.statuses]
 
     async def _try(self, body: bytes) -> int:
+        request = self._client.post(self._pick_url()).headers(meta.signed(body, self.secret)).body_bytes(body)
         try:
-            answer = await self._client.post(self._pick_url(), content=body, headers=meta.signed(body, self.secret))
-        except httpx.TransportError:
+            answer = await request.build().send()
+        except (PyreqwestError, TimeoutError):
             return 0
-        return answer.status_code
+        return answer.status
 
 
 def sender_number(number: int) -> str:
@@ -114,7 +121,9 @@ def taking_turns(urls: Iterable[str]) -> Callable[[], str]:
 
 
 class WatchedService(FakeService):
-    """A service that knows which of its answers were 2xx, and that can hold its answers back."""
+    """A service that knows which of its answers were 2xx, that can hold its answers back, and that notices when two
+    requests of one sender overlap.
+    """
 
     def __init__(self, answer: Answer | Script | None = None, *, port: int = 0) -> None:
         super().__init__(answer, port=port)
@@ -123,23 +132,42 @@ class WatchedService(FakeService):
         self.gate = asyncio.Event()
         """Answers wait until it is set."""
         self.gate.set()
+        self.overlaps: list[str] = []
+        self._senders: Counter[str] = Counter()
 
     def _handle(self, request: Request) -> HttpAnswer | Awaitable[HttpAnswer]:
         answer = super()._handle(request)
         received = self.requests[-1]
+        sender = sender_of(received)
+        if self._senders[sender]:
+            self.overlaps.append(received.key)
         if isinstance(answer, HttpAnswer) and self.gate.is_set():
             return self._noted(received, answer)
-        return self._later(received, answer)
+        self._senders[sender] += 1
+        return self._later(received, sender, answer)
 
-    async def _later(self, received: Received, answer: HttpAnswer | Awaitable[HttpAnswer]) -> HttpAnswer:
-        done = answer if isinstance(answer, HttpAnswer) else await answer
-        await self.gate.wait()
-        return self._noted(received, done)
+    async def _later(self, received: Received, sender: str, answer: HttpAnswer | Awaitable[HttpAnswer]) -> HttpAnswer:
+        try:
+            done = answer if isinstance(answer, HttpAnswer) else await answer
+            await self.gate.wait()
+            return self._noted(received, done)
+        finally:
+            self._senders[sender] -= 1
 
     def _noted(self, received: Received, answer: HttpAnswer) -> HttpAnswer:
         if 200 <= answer.status < 300:
             self.good.add(received.key)
         return answer
+
+
+def sender_of(received: Received) -> str:
+    """Whose lane it is in; the key where nobody sent it."""
+    value = received.value()
+    if value.get("messages"):
+        return str(value["messages"][0].get("from") or received.key)
+    if value.get("statuses"):
+        return str(value["statuses"][0]["recipient_id"])
+    return received.key
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from webhookcore.store.migrate import migrate
 from webhookcore_cli.local.postgres import EmbeddedPostgres
 
 SECONDS_NOT_MINUTES = 20.0
+END_OF_ROUTERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'webhookcore%'"
 SHORT_FLUSH = {**SHORT_LEASE, "flush_seconds": 1.0}
 
 
@@ -176,10 +177,7 @@ async def test_no_connection_left_in_postgres(own_postgres: Callable[..., Embedd
                 try:
                     others.append(await psycopg.AsyncConnection.connect(postgres.url()))
                 except psycopg.OperationalError:
-                    await others[0].execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'webhookcore%'"
-                    )
-            await until(lambda: True)
+                    await others[0].execute(END_OF_ROUTERS)
             refused = await meta.send("ride meanwhile", tries=1)
             assert refused.statuses == [503]
             for other in others:
