@@ -104,6 +104,8 @@ CREATE INDEX dlq_due ON wa_dead_letter_queue (next_retry_at, received_at, id)
 CREATE UNIQUE INDEX dlq_leased_lane ON wa_dead_letter_queue
     (from_number, route, (CASE WHEN from_number = '' THEN id ELSE '00000000-0000-0000-0000-000000000000' END))
     WHERE lease_owner IS NOT NULL;
+-- To be counted every few seconds.
+CREATE INDEX dlq_abandoned ON wa_dead_letter_queue (abandoned_at) WHERE abandoned_at IS NOT NULL;
 CREATE INDEX dlq_route ON wa_dead_letter_queue (route, created_at);
 
 -- A service's circuit breaker, shared by all routers; written on transitions only.
