@@ -22,10 +22,6 @@ _GATHERED = 32
 """Notifications worth a flush, which by itself costs as much as a dozen of them."""
 
 
-class OverloadedError(Exception):
-    """More is queued than may be: 503 at once."""
-
-
 class NotKeptError(Exception):
     """The commit failed, or its outcome is unknown: 503, and Meta sends it again."""
 
@@ -65,13 +61,17 @@ class Committer:
         """Requests that wait for their commit."""
         return self._requests
 
+    def has_room(self, size: int) -> bool:
+        """Whether another notification of `size` bytes may wait for its commit; if not, it is refused before any work
+        on it, so that what is refused takes little from what is kept.
+        """
+        limits = self._limits
+        return self._requests < limits.uncommitted_requests and (
+            self._bytes + size <= limits.uncommitted_bytes or size >= limits.uncommitted_bytes
+        )
+
     async def submit(self, submission: Submission, size: int) -> list[Verdict]:
-        """Keeps a notification of `size` bytes whole. A client that goes away changes nothing."""
-        if (
-            self._requests >= self._limits.uncommitted_requests
-            or self._bytes + size > self._limits.uncommitted_bytes > size
-        ):
-            raise OverloadedError
+        """Keeps a notification of `size` bytes whole; there must be room. A client that goes away changes nothing."""
         done: asyncio.Future[list[Verdict]] = asyncio.get_running_loop().create_future()
         self._requests += 1
         self._bytes += size

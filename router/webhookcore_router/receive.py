@@ -13,7 +13,7 @@ from webhookcore.routing.decision import HOME_SERVICE
 from webhookcore.settings import OnExceed
 from webhookcore.signature import verify
 from webhookcore_router.answers import answer, arrive, milliseconds, problem
-from webhookcore_router.committer import NotKeptError, OverloadedError
+from webhookcore_router.committer import NotKeptError
 from webhookcore_router.router import Router
 from webhookcore_router.submission import Submission, Verdict
 
@@ -54,6 +54,9 @@ class Receiver:
         """Why this request is not even read."""
         if not self._router.accepting:
             return problem(request, 503, "not ready to accept notifications", extra=_SOON)
+        if not self._router.committer.has_room(len(request.body)):
+            message = "too much is waiting to be kept; send it again"
+            return problem(request, 503, message, code="overloaded", extra=_SOON)
         if not verify(request.body, _joined(request.headers.getall(headers.SIGNATURE, None)), self._app_secrets):
             self._refused(request, "signature")
             message = f"{headers.SIGNATURE} must be sha256=<hex HMAC of the body with the app secret>"
@@ -71,9 +74,6 @@ class Receiver:
         submission = Submission(events, router.now(), known.correlation_id, known.request_id, known.traceparent)
         try:
             verdicts = await router.committer.submit(submission, len(body))
-        except OverloadedError:
-            message = "too much is waiting to be kept; send it again"
-            return problem(request, 503, message, code="overloaded", extra=_SOON)
         except NotKeptError as error:
             return problem(request, 503, f"not kept: {error}; send it again", extra=_SOON)
         router.reports.received(submission, verdicts, len(body), milliseconds(request))
