@@ -5,15 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from webhookcore.settings import (
-    ROUTER_NEEDS,
-    Need,
-    Settings,
-    SettingsError,
-    WebhookCoreSpec,
-    load_settings,
-    parse_config,
-)
+from webhookcore.settings import ROUTER_NEEDS, Need, Settings, SettingsError, load_settings
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
 EXAMPLE: Final = Path("examples/webhookcoreconfig.yaml")
@@ -27,6 +19,8 @@ def load(
     tolerate_unknown: bool = False,
 ) -> Settings:
     """The settings, or TroubleError with every problem at once and exit code 78. Warnings go to stderr."""
+    if config is None and not environ.get("WEBHOOKCORE_CONFIG"):
+        raise TroubleError("no config is named: name one with --config or WEBHOOKCORE_CONFIG.", EXIT_CONFIGURATION)
     try:
         settings = load_settings(config, environ, need=need, tolerate_unknown=tolerate_unknown)
     except SettingsError as error:
@@ -36,19 +30,11 @@ def load(
     return settings
 
 
-def parse(config: Path) -> WebhookCoreSpec:
-    """The spec alone, without secrets. Raises SettingsError for what is wrong in it."""
-    try:
-        return parse_config(config.read_text(encoding="utf-8"), str(config))
-    except (OSError, UnicodeDecodeError) as error:
-        raise TroubleError(f"the config {config} cannot be read: {error}", EXIT_CONFIGURATION) from None
-
-
 def example() -> Path:
-    """The config that the local mode takes where none is named."""
-    beside_source = Path(__file__).parents[2] / EXAMPLE
-    for path in (EXAMPLE, beside_source):
-        if path.is_file():
+    """The config that the local mode takes where none is named: from here, from the source tree, or from the wheel."""
+    package = Path(__file__).parent
+    for folder in (Path(), package.parents[1], package):
+        if (path := folder / EXAMPLE).is_file():
             return path
     raise TroubleError(f"no config is named and there is no {EXAMPLE}: name one with --config.", EXIT_CONFIGURATION)
 

@@ -105,19 +105,23 @@ def migrate(config: ConfigOption = None) -> None:
 
 
 @app.command("dlq-processor")
-def dlq_processor(config: ConfigOption = None, tolerate_unknown: TolerateOption = False) -> None:
+def dlq_processor(
+    config: ConfigOption = None, tolerate_unknown: TolerateOption = False, data_dir: DataDirOption = DEFAULT_DATA_DIR
+) -> None:
     """Deliver again what is due in the dead letter queue: one run, one JSON line last."""
     from webhookcore_cli import parts
 
-    raise typer.Exit(parts.dlq_processor(config, tolerate_unknown=tolerate_unknown))
+    raise typer.Exit(parts.dlq_processor(config, data_dir, tolerate_unknown=tolerate_unknown))
 
 
 @app.command("session-cleanup")
-def session_cleanup(config: ConfigOption = None, tolerate_unknown: TolerateOption = False) -> None:
+def session_cleanup(
+    config: ConfigOption = None, tolerate_unknown: TolerateOption = False, data_dir: DataDirOption = DEFAULT_DATA_DIR
+) -> None:
     """Delete stale sessions and what is past its retention: one run, one JSON line last."""
     from webhookcore_cli import parts
 
-    raise typer.Exit(parts.session_cleanup(config, tolerate_unknown=tolerate_unknown))
+    raise typer.Exit(parts.session_cleanup(config, data_dir, tolerate_unknown=tolerate_unknown))
 
 
 @app.command()
@@ -126,11 +130,11 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check a config: all that is wrong with it at once, or the routes that it makes. Needs no secret."""
-    from webhookcore.settings import SettingsError
+    from webhookcore.settings import SettingsError, read_config
     from webhookcore_cli import check, configuration, output
 
     try:
-        spec = configuration.parse(config)
+        spec = read_config(config)
     except SettingsError as error:
         if not as_json:
             raise configuration.refusal(error) from None

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
+from webhookcore_cli.local import data_folder
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="WEBHOOKCORE_CONFIG", help="The file with the WebhookCoreConfig."),
@@ -16,9 +18,9 @@ PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The public list
 InternalPortOption = Annotated[
     int, typer.Option(min=1, max=65535, help="The internal listener: redelivery, metrics, probes.")
 ]
-DEFAULT_DATA_DIR: Final = Path(".webhookcore")
+DEFAULT_DATA_DIR: Final = data_folder.DEFAULT
 DataDirOption = Annotated[
-    Path, typer.Option(envvar="WEBHOOKCORE_DATA_DIR", help="Where `webhookcore run` keeps its data.")
+    Path, typer.Option(envvar=data_folder.VARIABLE, help="Where `webhookcore run` keeps its data.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 RevealOption = Annotated[

@@ -6,26 +6,25 @@ import os
 from pathlib import Path
 from typing import Final
 
-from webhookcore.settings import DLQ_PROCESSOR_NEEDS, ROUTER_NEEDS, SESSION_CLEANUP_NEEDS, Need, SettingsError
-from webhookcore_cli import configuration
-from webhookcore_cli.trouble import TroubleError
+from webhookcore.settings import DLQ_PROCESSOR_NEEDS, ROUTER_NEEDS, SESSION_CLEANUP_NEEDS, Need
+from webhookcore_cli import configuration, which_system
+from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
 _MIGRATE_NEEDS: Final = frozenset({Need.DATABASE})
+_RUN_NEEDS: Final[frozenset[Need]] = frozenset()
+"""The local mode makes what is missing."""
 
 
 def run(config: Path | None, host: str, port: int, internal_port: int, data_dir: Path, *, examples: bool) -> None:
     """The local mode, until Ctrl-C."""
     config = config or configuration.example()
-    try:
-        spec = configuration.parse(config)
-    except SettingsError as error:
-        raise configuration.refusal(error) from None
+    settings = configuration.load(config, os.environ, _RUN_NEEDS)
     from webhookcore_cli.local import run as local
     from webhookcore_cli.local.console import Console
     from webhookcore_cli.local.system import Options
 
-    options = Options(config, host, port, internal_port, data_dir, examples)
-    asyncio.run(local.run(options, spec, os.environ, Console()))
+    options = Options(config, host, port, internal_port, data_dir, examples, settings.database_url)
+    asyncio.run(local.run(options, settings.spec, os.environ, Console()))
 
 
 def router(
@@ -44,17 +43,21 @@ def router(
         raise TroubleError(f"{error}. Choose other ports with --port and --internal-port.") from None
 
 
-def dlq_processor(config: Path | None, *, tolerate_unknown: bool) -> int:
+def dlq_processor(config: Path | None, data_dir: Path, *, tolerate_unknown: bool) -> int:
     """One run over everything that is due; the exit code."""
-    settings = configuration.load(config, os.environ, DLQ_PROCESSOR_NEEDS, tolerate_unknown=tolerate_unknown)
+    settings = which_system.settings_of(
+        config, data_dir, os.environ, *DLQ_PROCESSOR_NEEDS, tolerate_unknown=tolerate_unknown
+    )
     from webhookcore_workers.dlq_processor import main
 
     return main(settings)
 
 
-def session_cleanup(config: Path | None, *, tolerate_unknown: bool) -> int:
+def session_cleanup(config: Path | None, data_dir: Path, *, tolerate_unknown: bool) -> int:
     """One run; the exit code."""
-    settings = configuration.load(config, os.environ, SESSION_CLEANUP_NEEDS, tolerate_unknown=tolerate_unknown)
+    settings = which_system.settings_of(
+        config, data_dir, os.environ, *SESSION_CLEANUP_NEEDS, tolerate_unknown=tolerate_unknown
+    )
     from webhookcore_workers.session_cleanup import main
 
     return main(settings)
@@ -62,7 +65,10 @@ def session_cleanup(config: Path | None, *, tolerate_unknown: bool) -> int:
 
 def migrate(config: Path | None) -> int:
     """Bring the database to this release's schema; the exit code. DATABASE_URL is enough, no config is needed."""
-    url = os.environ.get("DATABASE_URL") or configuration.load(config, os.environ, _MIGRATE_NEEDS).database_url
+    url = os.environ.get("DATABASE_URL")
+    if not url and config is None:
+        raise TroubleError("no database is named: set DATABASE_URL, or name a config.", EXIT_CONFIGURATION)
+    url = url or configuration.load(config, os.environ, _MIGRATE_NEEDS).database_url
     from webhookcore_workers.migrate import main
 
     return main(url)

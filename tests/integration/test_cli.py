@@ -96,6 +96,23 @@ def test_an_invalid_config_is_refused_with_all_of_its_problems(webhookcore: Comm
     ]
 
 
+def test_a_config_that_cannot_be_read_is_refused_alike(webhookcore: Command, tmp_path: Path) -> None:
+    """No file, a folder, bytes that are no text, a file without end: for programs too."""
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff")
+    (tmp_path / "folder").mkdir()
+    for name, words in (
+        ("none.yaml", "cannot be read (No such file or directory)"),
+        ("folder", "cannot be read (Is a directory)"),
+        ("bytes.yaml", "no UTF-8"),
+        ("/dev/zero", "must be at most"),
+    ):
+        answer = webhookcore("check", name)
+        assert (answer.code, answer.out) == (78, "")
+        assert words in answer.err
+        assert name in answer.err
+        assert len(json.loads(webhookcore("check", name, "--json").out)["problems"]) == 1
+
+
 # send
 
 
@@ -217,12 +234,20 @@ def test_a_database_is_migrated(webhookcore: Command, empty_database_url: str) -
     assert (second.code, json.loads(second.out.splitlines()[-1])["applied"]) == (0, [])
 
 
-@pytest.mark.parametrize("part", ["router", "dlq-processor", "session-cleanup", "migrate"])
-def test_a_part_without_a_config_is_configuration(webhookcore: Command, part: str) -> None:
-    """78: no Job is tried again because of it."""
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("router", "no config is named: name one with --config or WEBHOOKCORE_CONFIG"),
+        ("dlq-processor", "no system is named and none runs in .webhookcore"),
+        ("session-cleanup", "no system is named and none runs in .webhookcore"),
+        ("migrate", "no database is named: set DATABASE_URL, or name a config"),
+    ],
+)
+def test_a_part_without_a_config_is_configuration(webhookcore: Command, part: str, words: str) -> None:
+    """78: no Job is tried again because of it. The person who typed it is told what to name."""
     answer = webhookcore(part)
     assert (answer.code, answer.out) == (78, "")
-    assert "$WEBHOOKCORE_CONFIG" in answer.err
+    assert words in answer.err
 
 
 async def test_a_port_that_is_taken_is_told(database_url: str, tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ import httpx
 import psycopg
 import pytest
 from tests.conftest import Answered
-from tests.support.config import ACCESS_TOKEN, SECRETS, route, write_config
+from tests.support.config import SECRETS, route, write_config
 from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.services import Answer, FakeService
+
+from webhookcore.settings import read_config
 
 Command = Callable[..., Answered]
 UP_SECONDS = 90.0
@@ -221,14 +223,12 @@ async def test_with_a_database_and_services_of_ones_own(place: Place, database_u
         own = Place(config, place.data, place.port, place.internal_port)
         env = {**SECRETS, "DATABASE_URL": database_url}
         async with up(own, "--no-examples", env=env) as system:
-            assert "the one that DATABASE_URL names" in system.output()
+            assert "your own, which DATABASE_URL or the config names" in system.output()
             assert "example" not in system.output()
             assert not (own.data / "postgres").exists()
             assert not (own.data / "secrets.env").exists()
             assert own.running()["database_url"] == database_url
-            config_of_run = json.loads((own.data / "config.json").read_text())
-            assert config_of_run["spec"]["whatsapp"]["graphApiUrl"] == "http://127.0.0.1:9/v23.0"
-            assert ACCESS_TOKEN not in (own.data / "config.json").read_text()
+            assert read_config(Path(own.running()["config"])) == read_config(own.config)
             for text in ("ride", "insurance"):
                 send = ("send", text, "--from", "491701234567", "--data-dir", str(own.data))
                 async with await Process.start(*send, env=SECRETS) as process:
@@ -239,9 +239,17 @@ async def test_with_a_database_and_services_of_ones_own(place: Place, database_u
             async with await Process.start("dlq", "list", "--data-dir", str(own.data), env=SECRETS) as process:
                 assert await process.wait() == 0
                 assert "ClientError" in process.output()
-            async with await Process.start("jobs", "--data-dir", str(own.data), env=SECRETS) as process:
+            async with await Process.start("dlq-processor", "--data-dir", str(own.data), env={}) as process:
+                assert await process.wait() == 78
+                assert "WEBHOOKCORE_INTERNAL_SECRET" in process.output()
+            for job in ("dlq-processor", "session-cleanup"):
+                async with await Process.start(job, "--data-dir", str(own.data), env=SECRETS) as process:
+                    assert await process.wait() == 0
+                    assert json.loads(process.lines[-1])["success"] is True
+            by_config = ("jobs", "--config", str(config), "--data-dir", str(own.data))
+            async with await Process.start(*by_config, env=SECRETS) as process:
                 assert await process.wait() == 0
-                assert "dlq-processor" in process.output()
+                assert process.output().count("dlq-processor") >= 2
             await stopped(system)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM wa_dead_letter_queue").fetchone() == (1,)
@@ -275,11 +283,13 @@ async def refused(place: Place, *more: str, env: Mapping[str, str] | None = None
 
 
 async def test_an_invalid_config_starts_nothing(place: Place) -> None:
-    """All of its problems at once, 78, and no folder is made."""
+    """All of its problems at once, the environment's too, 78, and no folder is made."""
     config = write_config(place.data.parent, route("rides", "ftp://x/"), dlq={"batchSize": 0}, sesions={})
-    code, told = await refused(Place(config, place.data, place.port, place.internal_port))
+    own = Place(config, place.data, place.port, place.internal_port)
+    code, told = await refused(own, env={"WA_ROUTER_TIMEOUT_MS": "fast", "DATABASE_URL": ""})
     assert code == 78
-    assert "the configuration has 3 problems:" in told
+    assert "the configuration has 5 problems:" in told
+    assert "$WA_ROUTER_TIMEOUT_MS" in told
     assert not place.data.exists()
 
 
@@ -314,10 +324,19 @@ async def test_a_broken_data_folder_is_told_and_left_alone(place: Place) -> None
 
 
 async def test_a_database_that_cannot_be_migrated_is_told(place: Place, database_url: str) -> None:
-    """With the reason, and the exit code of migrate: a schema that is not ours does not get better."""
+    """With the reason, and the exit code of migrate: a schema that is not ours does not get better.
+
+    A file that the config names is as good as DATABASE_URL.
+    """
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE schema_migrations SET checksum = repeat('0', 64)")
-    code, told = await refused(place, env={"DATABASE_URL": database_url})
+    folder = place.data.parent
+    write_config(
+        folder, route("rides", "http://127.0.0.1:9/"), database={"urlSecretRef": {"name": "database", "key": "url"}}
+    )
+    (folder / "secrets" / "database").mkdir(parents=True)
+    (folder / "secrets" / "database" / "url").write_text(database_url)
+    code, told = await refused(place)
     assert code == 78
     assert "the database could not be migrated: " in told
     assert "was changed after it had been applied" in told

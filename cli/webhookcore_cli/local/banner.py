@@ -28,11 +28,14 @@ def text(
     home = _shown(folder.path)
     facts = [("WhatsApp webhook", f"{running.url}  (for Meta, through a tunnel: see README)")]
     facts += [("internal listener", f"{running.internal_url}  (/metrics, /livez, /readyz)")]
-    facts += [("database", f"embedded Postgres in {home}/postgres" if postgres else "the one that DATABASE_URL names")]
     if postgres:
+        facts += [("database", f"embedded Postgres in {home}/postgres")]
         facts += [("", f"{_shown(postgres.psql)} {shlex.quote(running.database_url)}")]
+    else:
+        facts += [("database", "your own, which DATABASE_URL or the config names")]
+    facts += [("config", _shown(Path(running.source)))]
     if environment.made:
-        facts += [("secrets", f"made once and kept; to read them: cat {home}/secrets.env")]
+        facts += [("secrets", f"made once and kept; to read them: cat {shlex.quote(f'{home}/secrets.env')}")]
     facts += [("example service", f"{', '.join(each.names)} on port {each.server.port}") for each in services]
     if graph:
         facts += [("WhatsApp's side", f"an example Graph API at {graph.url}, as WA_ACCESS_TOKEN is not set")]

@@ -6,7 +6,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ class Children:
     Files, not pipes: a terminal that stands still never holds a router up.
     """
 
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     logs: Path
     hurry: asyncio.Event
     """Set: whatever is being stopped is killed instead."""
@@ -66,7 +66,7 @@ class Children:
         await ended
 
     def marks(self, part: str) -> tuple[int, int]:
-        """Where both outputs end now, for `last_line` to look at what comes after."""
+        """Where both outputs end now, for `last_lines` to look at what comes after."""
         out, errors = (path.stat().st_size if path.exists() else 0 for path in (self.out(part), self.errors(part)))
         return out, errors
 

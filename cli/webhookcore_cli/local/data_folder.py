@@ -4,21 +4,22 @@ import fcntl
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Final, Self
 
 from webhookcore_cli.trouble import TroubleError
 
 DEFAULT: Final = Path(".webhookcore")
-HERE: Final = "WEBHOOKCORE_DATA_DIR"
+VARIABLE: Final = "WEBHOOKCORE_DATA_DIR"
+"""The environment variable that names another."""
 
 POSTGRES: Final = "postgres"
 SECRETS: Final = "secrets.env"
 RUNNING: Final = "running.json"
 LOCK: Final = "lock"
 LOGS: Final = "logs"
-CONFIG: Final = "config.json"
+CONFIG: Final = "config.yaml"
 _OURS: Final = frozenset({POSTGRES, f"{POSTGRES}.new", SECRETS, RUNNING, LOCK, LOGS, CONFIG})
 
 
@@ -29,8 +30,11 @@ class Running:
     pid: int
     url: str
     internal_url: str
-    database_url: str
+    database_url: str = field(repr=False)
+    source: str
+    """The config that it was started with."""
     config: str
+    """The copy of it that its parts read."""
     made: tuple[str, ...]
     """The secrets that come from the data folder."""
     secrets_dir: str

@@ -1,30 +1,31 @@
 """What the local mode tells its children: the secrets, and a config whose Graph API is one that may be reached."""
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
-
-import yaml
+from typing import Final, Self
 
 from webhookcore.settings import SecretRef, WebhookCoreSpec
+from webhookcore.settings.render import render_config
 from webhookcore.settings.secrets import INTERNAL_REF, INTERNAL_SECRET, route_variable
 from webhookcore_cli.local import made_secrets
 from webhookcore_cli.local.data_folder import DataFolder, write_private
 from webhookcore_cli.local.examples import ExampleGraphApi
 
 ACCESS_TOKEN: Final = "WA_ACCESS_TOKEN"  # noqa: S105 - a variable's name
+NAME: Final = "local"
+"""What the children's config is called: nothing that a name is needed for is made here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The children's environment and config: a copy, so that one who starts later reads the same as the others.
+    """The children's environment and config: written anew from what was read, so that one who starts later reads the
+    same as the others.
 
     `made` names the secrets that come from the data folder.
     """
 
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     config: Path
     made: tuple[str, ...]
 
@@ -48,10 +49,10 @@ class Environment:
             **{name: kept[name] for name in missing},
             "WEBHOOKCORE_SECRETS_DIR": str(secrets_dir.absolute()),
         }
-        document: Any = yaml.safe_load(config.read_text(encoding="utf-8"))
         if graph is not None:
-            document["spec"]["whatsapp"]["graphApiUrl"] = graph.url
-        write_private(folder.config, json.dumps(document, indent=2, default=str) + "\n")
+            whatsapp = spec.whatsapp.model_copy(update={"graph_api_url": graph.url})
+            spec = spec.model_copy(update={"whatsapp": whatsapp})
+        write_private(folder.config, render_config(spec, NAME))
         return cls(variables, folder.config, tuple(missing))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,8 @@ class Options:
     internal_port: int
     data_dir: Path
     examples: bool
+    database_url: str | None = field(default=None, repr=False)
+    """A Postgres of the user's own; None: an embedded one."""
 
     @property
     def public_address(self) -> str:
@@ -77,11 +79,11 @@ class LocalSystem:
         folder = DataFolder.open(options.data_dir)
         self._stack.callback(folder.close)
         graph = await self._start_graph_api()
-        postgres = None if self._environ.get("DATABASE_URL") else self._make_postgres(folder)
+        postgres = None if options.database_url else self._make_postgres(folder)
         environment = Environment.prepare(options.config, self._spec, self._environ, folder, graph)
         env = {
             **environment.variables,
-            "DATABASE_URL": postgres.url() if postgres else self._environ["DATABASE_URL"],
+            "DATABASE_URL": postgres.url() if postgres else options.database_url or "",
             "WEBHOOKCORE_ROUTER_INTERNAL_URL": options.internal_address,
         }
         # Secrets are part of what can be wrong: all of it is told before anything is started.
@@ -97,6 +99,7 @@ class LocalSystem:
             url=f"{options.public_address}{self._spec.router.path}",
             internal_url=env["WEBHOOKCORE_ROUTER_INTERNAL_URL"],
             database_url=env["DATABASE_URL"],
+            source=str(options.config.resolve()),
             config=str(environment.config),
             made=environment.made,
             secrets_dir=env["WEBHOOKCORE_SECRETS_DIR"],

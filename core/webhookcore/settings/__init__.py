@@ -1,7 +1,7 @@
 """The settings: a WebhookCoreConfig as types, loaded and checked, with the environment's overrides and the secrets."""
 
 from webhookcore.settings.fields import FieldDoc, describe_fields
-from webhookcore.settings.load import Settings, load_settings, parse_config
+from webhookcore.settings.load import Settings, load_settings, parse_config, read_config
 from webhookcore.settings.problems import Problem, SettingsError
 from webhookcore.settings.secrets import (
     DLQ_PROCESSOR_NEEDS,
@@ -82,4 +82,5 @@ __all__ = [
     "describe_fields",
     "load_settings",
     "parse_config",
+    "read_config",
 ]

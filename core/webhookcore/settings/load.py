@@ -40,6 +40,11 @@ def parse_config(text: str, source: str) -> WebhookCoreSpec:
     return checked.view.spec
 
 
+def read_config(path: Path) -> WebhookCoreSpec:
+    """Reads a file with one WebhookCoreConfig, and no secrets. Raises SettingsError with all that is wrong."""
+    return parse_config(_read(path), str(path))
+
+
 def load_settings(
     path: Path | None,
     environ: Mapping[str, str],

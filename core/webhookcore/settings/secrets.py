@@ -24,7 +24,9 @@ class Need(StrEnum):
     """What a part of Webhook Core cannot start without."""
 
     DATABASE = "database"
+    APP_SECRET = "app secret"  # noqa: S105 - a name
     WHATSAPP = "whatsapp"
+    """All else of Meta's side."""
     INTERNAL = "internal"
     ROUTES = "routes"
 
@@ -60,6 +62,8 @@ class Search:
     def secrets(self, need: frozenset[Need]) -> Secrets:
         """All that is needed."""
         found: dict[str, Any] = {}
+        if Need.APP_SECRET in need:
+            found["app_secret"] = self._finder.find(self._app_secret()) or b""
         if Need.WHATSAPP in need:
             found |= self._whatsapp()
         if Need.INTERNAL in need:
@@ -75,16 +79,18 @@ class Search:
         ref = self._view.spec.database.url_secret_ref
         return self._finder.find_text(self._sought(loc, "DATABASE_URL", ref, required=required))
 
+    def _app_secret(self) -> Sought:
+        ref = self._view.spec.whatsapp.app_secret_ref
+        return self._named("appSecretRef", "WA_APP_SECRET", ref, shortest=SHORTEST)
+
     def _whatsapp(self) -> dict[str, Any]:
         find, text, refs = self._finder.find, self._finder.find_text, self._view.spec.whatsapp
-        app = self._named("appSecretRef", "WA_APP_SECRET", refs.app_secret_ref, shortest=SHORTEST)
         previous = self._named(
             "previousAppSecretRef", "WA_APP_SECRET_PREVIOUS", refs.previous_app_secret_ref, shortest=SHORTEST
         )
         verify = self._named("verifyTokenRef", "WA_VERIFY_TOKEN", refs.verify_token_ref)
         access = self._named("accessTokenRef", "WA_ACCESS_TOKEN", refs.access_token_ref, in_header=True)
         return {
-            "app_secret": find(app) or b"",
             "previous_app_secret": find(previous),
             "verify_token": text(verify) or "",
             "access_token": text(access),

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 from tests.support.config import SECRETS, route, write_config
 
-from webhookcore.settings import Need, SettingsError
+from webhookcore.settings import Need, SettingsError, read_config
 from webhookcore_cli import check, configuration
+from webhookcore_cli.local.console import Console
 from webhookcore_cli.local.data_folder import DataFolder
 from webhookcore_cli.local.environment import Environment, needs_graph_api
+from webhookcore_cli.local.examples import ExampleGraphApi
 from webhookcore_cli.local.system import Options
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
+ROOT = Path(__file__).parents[3]
 JOBS = route("jobs", "http://127.0.0.1:9103/webhook", menu={"key": "3", "title": "Jobs"}, keywords=["job"])
 
 
@@ -35,22 +38,26 @@ def test_an_unknown_field_may_be_tolerated(tmp_path: Path, capsys: pytest.Captur
     assert "warning, not heeded: " in capsys.readouterr().err
 
 
-def test_a_config_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """No file, and bytes that are no text."""
-    (tmp_path / "bytes.yaml").write_bytes(b"\xff")
-    for name in ("none.yaml", "bytes.yaml"):
-        with pytest.raises(TroubleError, match=f"{name} cannot be read") as trouble:
-            configuration.parse(tmp_path / name)
-        assert trouble.value.code == EXIT_CONFIGURATION
+def test_no_config_at_all_is_told(tmp_path: Path) -> None:
+    """By the two ways to name one; the environment's is one of them."""
+    with pytest.raises(TroubleError, match="name one with --config or WEBHOOKCORE_CONFIG") as trouble:
+        configuration.load(None, {}, frozenset())
+    assert trouble.value.code == EXIT_CONFIGURATION
+    named = {"WEBHOOKCORE_CONFIG": str(write_config(tmp_path, JOBS))}
+    assert configuration.load(None, named, frozenset()).spec.routes[0].name == "jobs"
 
 
 def test_the_example_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside the source, unless the current folder has one; a package alone has none."""
+    """At the root of the source tree, or in an installed package, unless the current folder has one."""
     monkeypatch.chdir(tmp_path)
-    assert configuration.example().is_file()
-    monkeypatch.setattr(configuration, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+    assert configuration.example() == ROOT / configuration.EXAMPLE
+    package = tmp_path / "site-packages" / "webhookcore_cli"
+    monkeypatch.setattr(configuration, "__file__", str(package / "configuration.py"))
     with pytest.raises(TroubleError, match="name one with --config"):
         configuration.example()
+    (package / "examples").mkdir(parents=True)
+    (package / configuration.EXAMPLE).touch()
+    assert configuration.example() == package / configuration.EXAMPLE
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples" / "webhookcoreconfig.yaml").touch()
     assert configuration.example() == Path("examples/webhookcoreconfig.yaml")
@@ -61,7 +68,7 @@ def test_a_check_tells_what_each_route_takes(tmp_path: Path) -> None:
     config = write_config(
         tmp_path, JOBS, route("rides", "http://rides.example/", statePrefixes=["trip_"], accepts=["voice"], paused=True)
     )
-    spec = configuration.parse(config)
+    spec = read_config(config)
     assert check.route_rows(spec) == [
         ("jobs", "3  Jobs", "job", "—", "—", "http://127.0.0.1:9103/webhook"),
         ("rides (paused)", "—", "—", "trip_", "voice", "http://rides.example/"),
@@ -75,7 +82,7 @@ def test_a_refusal_in_json_lists_the_problems(tmp_path: Path) -> None:
     """Each with its path, what was found and what is allowed."""
     config = write_config(tmp_path, JOBS, dlq={"batchSize": 0})
     with pytest.raises(SettingsError) as error:
-        configuration.parse(config)
+        read_config(config)
     told = check.refused(error.value)
     assert told["valid"] is False
     assert [problem["path"] for problem in told["problems"]] == ["spec.dlq.batchSize"]
@@ -86,7 +93,7 @@ def test_a_graph_api_stands_in_only_without_a_real_access_token(tmp_path: Path, 
     """A token in the environment or in a file is a real one; a home route needs none."""
     home = {"home": {"route": "jobs"}} if given == "home route" else {}
     config = write_config(tmp_path, JOBS, **home)
-    spec = configuration.parse(config)
+    spec = read_config(config)
     assert needs_graph_api(config, spec, {}) is (given != "home route")
     environ = {"WA_ACCESS_TOKEN": "real"} if given == "environment" else {}
     if given == "file":
@@ -119,7 +126,7 @@ def test_only_missing_secrets_are_made(tmp_path: Path) -> None:
     (tmp_path / "secrets" / "whatsapp").mkdir(parents=True)
     (tmp_path / "secrets" / "whatsapp" / "verify-token").write_text("from a file")
     folder = DataFolder.open(tmp_path / "data")
-    spec = configuration.parse(config)
+    spec = read_config(config)
     environ = {"WA_APP_SECRET": "from-the-environment", "WA_ACCESS_TOKEN": "real"}
     environment = Environment.prepare(config, spec, environ, folder, None)
     folder.close()
@@ -129,3 +136,35 @@ def test_only_missing_secrets_are_made(tmp_path: Path) -> None:
     settings = configuration.load(environment.config, {**environment.variables, "DATABASE_URL": "postgresql:///x"})
     assert settings.secrets.verify_token == "from a file"
     assert settings.secrets.routes.keys() == {"rides"}
+
+
+def test_the_parts_read_what_was_checked(tmp_path: Path) -> None:
+    """Word for word, whatever another reader of YAML would make of it (1:30 is 90 to some, and a date no text); of the
+    Graph API, the stand-in.
+    """
+    config = tmp_path / "config.yaml"
+    config.write_text(CLOCK_WORDS)
+    spec = read_config(config)
+    folder = DataFolder.open(tmp_path / "data")
+    config.unlink()
+    environment = Environment.prepare(config, spec, {}, folder, ExampleGraphApi(Console(), port=8123))
+    folder.close()
+    copy = read_config(environment.config)
+    assert copy.routes[0].keywords == ("1:30", "2025-11-24", "on")
+    assert copy.whatsapp.graph_api_url == "http://127.0.0.1:8123/v23.0"
+    assert copy.model_copy(update={"whatsapp": spec.whatsapp}) == spec
+    assert environment.config.stat().st_mode & 0o777 == 0o600
+
+
+CLOCK_WORDS = """\
+apiVersion: webhookcore.io/v1alpha1
+kind: WebhookCoreConfig
+metadata: {name: clock}
+spec:
+  whatsapp:
+    appSecretRef: {name: whatsapp, key: app-secret}
+    verifyTokenRef: {name: whatsapp, key: verify-token}
+    accessTokenRef: {name: whatsapp, key: access-token}
+  routes:
+    - {name: clock, url: "http://127.0.0.1:9/", keywords: [1:30, 2025-11-24, "on"]}
+"""

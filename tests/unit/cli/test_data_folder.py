@@ -14,6 +14,7 @@ RUNNING = Running(
     url="http://127.0.0.1:8080/wa-webhook-core",
     internal_url="http://127.0.0.1:9090",
     database_url="postgresql://postgres@/postgres",
+    source="/etc/webhookcoreconfig.yaml",
     config="config.yaml",
     made=("WA_APP_SECRET",),
     secrets_dir="secrets",
