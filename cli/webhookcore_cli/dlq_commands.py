@@ -1,5 +1,6 @@
 """The commands `webhookcore dlq list`, `show` and `retry`: their options and what they print."""
 
+import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -110,8 +111,8 @@ def retry(
     """Make undelivered dead letters due again, abandoned ones too; dlq-processor takes them at its next run.
 
     Their retries start anew. What is being redelivered right now, and what was delivered, is left alone. Each leaves
-    the event DLQ_MESSAGE_RETRY_SCHEDULED (one JSON line on stdout; not on a terminal) and all of them a row in
-    job_runs, which `webhookcore jobs` shows.
+    the event DLQ_MESSAGE_RETRY_SCHEDULED (one JSON line on stdout; on a terminal only with --json) and all of them a
+    row in job_runs, which `webhookcore jobs` shows.
 
     Examples:
     * `webhookcore dlq retry 0b7c2a9e-4f0e-4c5e-9b5c-0d8f7f9f3a11`
@@ -141,13 +142,15 @@ def retry(
     if as_json or not sys.stdout.isatty():
         dead_letters.emit(EventLog(Pseudonyms(settings.secrets.internal_secret)), requeued, now)
     if as_json:
-        typer.echo(dead_letters.as_json({"success": True, "requeued": len(requeued)}))
+        # One line, as the events before it: a program reads line by line, and the result is the last.
+        typer.echo(json.dumps({"success": True, "requeued": len(requeued)}))
     else:
-        typer.echo(_told(len(requeued), len(dead_letter or ())), err=not sys.stdout.isatty())
+        typer.echo(_told(len(requeued), len(set(selection.ids or ()))), err=not sys.stdout.isatty())
 
 
 def _told(requeued: int, asked: int) -> str:
-    text = f"{requeued} dead letter{'' if requeued == 1 else 's'} made due again; dlq-processor takes them next."
+    text = f"{requeued} dead letter{'' if requeued == 1 else 's'} made due again"
+    text += "; dlq-processor takes them next." if requeued else "."
     if requeued < asked:
         left = asked - requeued
         text += f" {left} left alone: delivered, deleted, or being redelivered right now."

@@ -11,6 +11,7 @@ from webhookcore_cli.trouble import TroubleError
 from webhookcore_cli.which_system import Receiver
 
 TIMEOUT_SECONDS: Final = 30.0
+_THIS_MACHINE: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _SHOWN: Final = {
     "routedService": headers.ROUTED_SERVICE,
     "reason": headers.ROUTING_REASON,
@@ -43,12 +44,14 @@ def send(receiver: Receiver, body: bytes) -> Sent:
     """TroubleError where nobody answers."""
     sent = {"Content-Type": "application/json", headers.SIGNATURE: signature.sign(body, receiver.app_secret)}
     try:
-        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        # A proxy of the environment's is for the way out, not for a router on this machine.
+        with httpx.Client(timeout=TIMEOUT_SECONDS, mounts=dict.fromkeys(_THIS_MACHINE)) as client:
             started = time.monotonic()
             answer = client.post(receiver.url, content=body, headers=sent)
     except (httpx.TransportError, httpx.InvalidURL) as error:
+        why = str(error).rstrip(".")
         raise TroubleError(
-            f"nobody answers at {receiver.url}: {error}. Is `webhookcore run` up? Name another address with --url."
+            f"nobody answers at {receiver.url}: {why}. Is `webhookcore run` up? Name another address with --url."
         ) from None
     took = (time.monotonic() - started) * 1000
     return Sent(

@@ -168,6 +168,15 @@ def test_a_router_that_is_away_is_told(webhookcore: Command) -> None:
     assert "webhookcore run" in answer.err
 
 
+async def test_no_proxy_stands_before_this_machine(tmp_path: Path) -> None:
+    """Where the environment names one for the way out."""
+    env = {**SECRETS, "HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
+    async with FakeService() as router:
+        for url in (router.url, router.url.replace("127.0.0.1", "localhost")):
+            process = await processes.run("send", "x", "--from", "491701234567", "--url", url, env=env, cwd=tmp_path)
+            assert process.returncode == 0, process.output()
+
+
 def test_a_secret_from_a_config_signs(webhookcore: Command, tmp_path: Path) -> None:
     """--config names the path and where the secret is; without one the path is the default."""
     config = write_config(tmp_path, route("jobs", "http://127.0.0.1:9/"), router={"path": "/elsewhere"})

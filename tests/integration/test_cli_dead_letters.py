@@ -154,11 +154,11 @@ def test_what_is_being_sent_or_was_delivered_is_left_alone(
 ) -> None:
     """Its row does not change; the person is told."""
     kept = {state: row_of(system["DATABASE_URL"], letters[state]) for state in ("retrying", "processed")}
-    answer = webhookcore("dlq", "retry", *(str(row["id"]) for row in kept.values()), **system)
+    ids = [str(row["id"]) for row in kept.values()]
+    answer = webhookcore("dlq", "retry", *ids, ids[0], **system)
     assert answer.code == 0
     assert answer.out == ""
-    assert answer.err.startswith("0 dead letters made due again")
-    assert "2 left alone" in answer.err
+    assert answer.err.startswith("0 dead letters made due again. 2 left alone: ")
     for state, row in kept.items():
         assert row_of(system["DATABASE_URL"], letters[state]) == row
 
@@ -179,8 +179,9 @@ def test_a_retry_by_filter_takes_all_of_them_in_batches(
     insert(url, [letter(route="many", abandoned_at=due(1), retry_count=3, updated_at=due(1)) for _ in range(1100)])
     insert(url, [letter(route="many", retry_count=2, updated_at=due(1))])
     answer = webhookcore("dlq", "retry", "--route", "many", "--abandoned", "--since", "1h", "--json", **system)
-    assert json.loads("{" + answer.out.rsplit("\n{", 1)[1]) == {"success": True, "requeued": 1100}
-    assert len([line for line in answer.out.splitlines() if "DLQ_MESSAGE_RETRY_SCHEDULED" in line]) == 1100
+    *events, last = map(json.loads, answer.out.splitlines())
+    assert last == {"success": True, "requeued": 1100}
+    assert [event["event"] for event in events] == ["DLQ_MESSAGE_RETRY_SCHEDULED"] * 1100
     with psycopg.connect(url) as connection:
         counts = connection.execute(
             "SELECT retry_count, count(*) FROM wa_dead_letter_queue WHERE route = 'many' GROUP BY 1 ORDER BY 1"
