@@ -140,17 +140,25 @@ class Committer:
             _fail(batch, NotKeptError("the database is away"))
 
     async def _commit_each(self, conn: Connection, batch: list[_Waiting]) -> None:
-        """Together if Postgres takes them, else one by one: one that it refuses must not fail the others."""
+        """Together if that goes well, else one by one: one that Postgres refuses, or that finds a defect, must not fail
+        the others, and must not end the router: Meta will send it again.
+        """
         try:
             await self._commit(conn, batch)
-        except REFUSED as error:
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told of below
             if len(batch) > 1:
                 for waiting in batch:
                     await self._commit_each(conn, [waiting])
                 return
             request_id = batch[0].submission.request_id
-            _log.error("Postgres refused a notification (request %s): %s", request_id, refusal(error))
-            _fail(batch, NotKeptError("the database refused it"))
+            if isinstance(error, REFUSED):
+                _log.error("Postgres refused a notification (request %s): %s", request_id, refusal(error))
+                _fail(batch, NotKeptError("the database refused it"))
+            else:
+                _log.error("a notification (request %s) found a defect", request_id, exc_info=error)
+                _fail(batch, NotKeptError("a defect"))
 
     async def _commit(self, conn: Connection, batch: list[_Waiting]) -> None:
         live = [waiting for waiting in batch if not waiting.done.done()]

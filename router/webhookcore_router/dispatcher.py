@@ -1,21 +1,24 @@
 """Dispatch: starts the deliveries of what this router holds, and hands each outcome to the settler."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from uuid import UUID
 
-from webhookcore.delivery.outcome import Delivered, Outcome, Parked
+from webhookcore.delivery.outcome import Delivered, Failed, FailureCode, Outcome, Parked
 from webhookcore.store.rows import Row
 from webhookcore_router.breakers import Breakers
 from webhookcore_router.lanes import Lanes
 from webhookcore_router.lease import Lease
 from webhookcore_router.outgoing import Delivery, Target
 from webhookcore_router.reports import Reports
-from webhookcore_router.sender import LeaseLostError, Sender
+from webhookcore_router.sender import DeliveryReport, LeaseLostError, Sender
 from webhookcore_router.settler import Settler
+
+_log = logging.getLogger(__name__)
 
 
 class Dispatcher:
@@ -215,6 +218,12 @@ class Dispatcher:
                 _delivery(row), self._targets[row.route], time.monotonic() + self._timeout
             )
             failed = report.service_failed
+        except LeaseLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect, and no reason to keep the event for ever
+            _log.error("a delivery to %s ended by a defect", row.route, exc_info=error)
+            outcome = Failed(FailureCode.UNKNOWN_OUTCOME, "a defect of Webhook Core; it was logged")
+            report = DeliveryReport(outcome, 0, 0.0)
         finally:
             self._tell_breaker(row.route, failed, probe=probe)
         attempts = row.attempts + max(0, report.attempts_used - 1)

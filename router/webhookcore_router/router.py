@@ -204,6 +204,7 @@ class Router:
             async with asyncio.timeout(self.limits.flush_seconds):
                 await self.settler.idle()
                 await self._stop_tasks()
+                await self._upkeep.finish()
                 await self.lease.give_back()
         except UNAVAILABLE as error:
             _log.warning("leases are not given back, they run out by themselves: %s", error or type(error).__name__)

@@ -39,6 +39,7 @@ class Upkeep:
         self._committer = committer
         self._breakers = breakers
         self._slo = slo
+        self._minute: datetime | None = None
         metrics = reports.metrics
         metrics.cold_start_slo_seconds.set(slo.cold_start_ms / 1000)
         metrics.p95_slo_seconds.set(slo.p95_ms / 1000)
@@ -51,7 +52,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Until cancelled."""
-        minute = _minute(self._database.now())
+        self._minute = _minute(self._database.now())
         next_gauges = 0.0
         loop = asyncio.get_running_loop()
         while True:
@@ -65,11 +66,16 @@ class Upkeep:
             try:
                 async with asyncio.timeout(_GAUGES_SECONDS):
                     await self._shared_gauges()
-                    if now > minute:
-                        await self._end_minute(minute)
-                        minute = now
+                    if now > self._minute:
+                        await self._end_minute(self._minute)
+                        self._minute = now
             except UNAVAILABLE as error:
                 _log.warning("no numbers from the database: %s", error or type(error).__name__)
+
+    async def finish(self) -> None:
+        """Writes the minute that a drain cuts short; to be asked after `run` ended."""
+        if self._minute is not None:
+            await self._end_minute(self._minute)
 
     def _own_gauges(self) -> None:
         metrics = self._reports.metrics

@@ -98,6 +98,7 @@ async def test_a_dead_letter_field_by_field(town: Scene) -> None:
         "traceparent": trace,
         "lease_owner": None,
         "lease_until": None,
+        "taken_over": False,
     }
     await town.settled()
 
