@@ -266,12 +266,24 @@ async def test_leases_are_given_back(database_url: str, conn: Connection) -> Non
     [third] = ids(await claim(conn, OTHER))
     now = datetime.now(UTC)
     await dead_letters.release(conn, owner=ME, ids=[first, third], now=now)
-    columns = "lease_owner, next_retry_at, attempts, retry_count"
-    assert row(database_url, first, columns) == (None, when, 2, 0)
-    assert row(database_url, third, columns) == (OTHER, when, 2, 0)
+    columns = "lease_owner, next_retry_at, attempts, retry_count, taken_over"
+    assert row(database_url, first, columns) == (None, when, 2, 0, False)
+    assert row(database_url, third, columns) == (OTHER, when, 2, 0, False)
     assert await dead_letters.release_all(conn, owner=ME, now=now) == 1
-    assert row(database_url, second, columns) == (None, when, 2, 0)
+    assert row(database_url, second, columns) == (None, when, 2, 0, False)
     assert await dead_letters.due_count(conn, now=now) == 2
+
+
+async def test_what_may_have_been_sent_is_remembered(database_url: str, conn: Connection) -> None:
+    """The router vanished while it had the row: whoever claims it next is told, and also who comes after."""
+    insert(database_url, [letter(next_retry_at=due(2)), letter(next_retry_at=due(1))])
+    first, second = ids(await claim(conn))
+    now = datetime.now(UTC)
+    await dead_letters.release(conn, owner=ME, ids=[first, second], now=now, perhaps_sent=[first])
+    again = await claim(conn)
+    assert [(one.id, one.taken_over) for one in again] == [(first, True), (second, False)]
+    await dead_letters.release(conn, owner=ME, ids=[first, second], now=now)
+    assert [one.taken_over for one in await claim(conn)] == [True, False]
 
 
 async def test_eight_claimers_take_each_row_once(database_url: str, database: Database) -> None:

@@ -230,6 +230,7 @@ async def test_no_router_at_all(tmp_path: Path, database_url: str) -> None:
     assert "refused" in result.result["error"]
     assert rows(database_url, "DISTINCT retry_count", "true ORDER BY 1 --") == [(0,)]
     assert {found for (found,) in rows(database_url, "next_retry_at")} == {when}
+    assert {found for (found,) in rows(database_url, "taken_over")} == {False}
     assert leases(database_url) == 0
     with psycopg.connect(database_url) as conn:
         assert conn.execute("SELECT status FROM job_runs").fetchall() == [("failed",)]
@@ -268,6 +269,7 @@ async def test_anything_but_an_outcome_charges_nothing(
     assert "no router could be reached" in result.result["error"]
     assert (result.result["processed"], result.result["unreached"]) == (0, 2)
     assert row(database_url, row_id, "processed, abandoned_at, retry_count, lease_owner") == (False, None, 2, None)
+    assert row(database_url, row_id, "taken_over") == (answer.cut,), "it may have been sent when no answer came at all"
 
 
 async def test_a_router_that_hangs_charges_nothing(
@@ -280,7 +282,7 @@ async def test_a_router_that_hangs_charges_nothing(
     result = await Processor(tmp_path, database_url, listener.base_url, maxRunSeconds=1).run()
     assert time.monotonic() - started >= 3
     assert result.result["unreached"] == 1
-    assert row(database_url, row_id, "retry_count, lease_owner") == (0, None)
+    assert row(database_url, row_id, "retry_count, lease_owner, taken_over") == (0, None, True)
 
 
 async def test_one_row_that_breaks_the_answer_blocks_nobody(

@@ -71,7 +71,7 @@ async def test_each_outcome(town: Scene) -> None:
             letter(route="rides"),
             letter(route="jobs"),
             letter(route="cover"),
-            letter(route="gone", body=b'{"entry": []}'),
+            letter(route="gone", body=b'{"entry": []}', received_at=due(60)),
         ],
     )
     assert await process(town) == {"processed": 3, "successful": 1, "failed": 2, "abandoned": 2, "parked": 1}

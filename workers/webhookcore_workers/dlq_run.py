@@ -227,10 +227,12 @@ class DlqRun:
             if isinstance(answer, Answer)
         ]
         back = [letter.id for letter, answer in batch if not isinstance(answer, Answer)]
+        unreached = [(letter.id, answer) for letter, answer in batch if isinstance(answer, Unreached)]
+        perhaps_sent = [row_id for row_id, answer in unreached if answer.may_have_been_sent]
 
         async def act(conn: Connection) -> set[UUID]:
             if back:
-                await dead_letters.release(conn, owner=self._owner, ids=back, now=now)
+                await dead_letters.release(conn, owner=self._owner, ids=back, now=now, perhaps_sent=perhaps_sent)
             if not judged:
                 return set()
             settlements = [settled for _, _, settled in judged]
@@ -243,7 +245,7 @@ class DlqRun:
                 self._events.settled(letter, answer, settled, now)
             else:
                 self.tally.lost += 1
-        self.tally.unreached += sum(isinstance(answer, Unreached) for _, answer in batch)
+        self.tally.unreached += len(unreached)
         self._events.flush()
         self._on_progress(self.tally)
 

@@ -21,6 +21,8 @@ ROUTER_GRACE_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 2.0
 _MOST_ANSWER_BYTES: Final = 65_536
 _OK: Final = 200
+_CONNECTING: Final = "client error (Connect)"
+"""The cause by which the client tells a failure to connect from what came after; the type of its error does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Unreached:
     """No router judged the delivery: nothing is charged. `why` is for the person on call."""
 
     why: str
+    may_have_been_sent: bool = False
+    """A connection stood and no answer came: a router may have sent it all the same."""
 
 
 class RouterClient:
@@ -68,8 +72,9 @@ class RouterClient:
                 content = bytearray()
                 while len(content) < _MOST_ANSWER_BYTES and (chunk := await response.body_reader.read_chunk()):
                     content += chunk
-        except (PyreqwestError, TimeoutError, OSError) as error:
-            return Unreached(f"{self._url}: {_reason(error)}")
+        except PyreqwestError as error:
+            causes = _causes(error)
+            return Unreached(f"{self._url}: {causes[-1]}", may_have_been_sent=_CONNECTING not in causes)
         try:
             return decode_outcome(bytes(content))
         except DecodeError as error:
@@ -113,8 +118,8 @@ def _redelivery(letter: ClaimedLetter) -> Redelivery:
     )
 
 
-def _reason(error: Exception) -> str:
-    """The innermost cause that the client names ("Connection refused (os error 111)")."""
+def _causes(error: PyreqwestError) -> list[str]:
+    """From the outermost to the innermost ("Connection refused (os error 111)"), at least one."""
     details = getattr(error, "details", None)
     causes = (details.get("causes") if isinstance(details, dict) else None) or []
-    return str(causes[-1]["message"]) if causes else str(error) or type(error).__name__
+    return [str(cause["message"]) for cause in causes] or [str(error)]

@@ -142,9 +142,12 @@ async def settle(conn: Connection, *, owner: UUID, settlements: Sequence[Settlem
     return {row_id for (row_id,) in await cursor.fetchall()}
 
 
-async def release(conn: Connection, *, owner: UUID, ids: Sequence[UUID], now: datetime) -> None:
-    """Gives leases back uncharged; the rows are due as they were."""
-    await conn.execute(_SQL["release"], {"owner": owner, "ids": list(ids), "now": now})
+async def release(
+    conn: Connection, *, owner: UUID, ids: Sequence[UUID], now: datetime, perhaps_sent: Sequence[UUID] = ()
+) -> None:
+    """Gives leases back uncharged; the rows are due as they were. `perhaps_sent` are marked for the next claim."""
+    values = {"owner": owner, "ids": list(ids), "now": now, "perhaps_sent": list(perhaps_sent)}
+    await conn.execute(_SQL["release"], values)
 
 
 async def release_all(conn: Connection, *, owner: UUID, now: datetime) -> int:

@@ -76,7 +76,8 @@ RETURNING d.id
 -- name: release
 -- Gives leases back: the rows are due as they were. The attempt stays counted.
 UPDATE wa_dead_letter_queue AS d
-SET lease_owner = NULL, lease_until = NULL, updated_at = %(now)s
+SET lease_owner = NULL, lease_until = NULL, updated_at = %(now)s,
+    taken_over = d.taken_over OR d.id = ANY(%(perhaps_sent)s)
 WHERE d.id = ANY(%(ids)s) AND d.lease_owner IS NOT DISTINCT FROM %(owner)s
 
 -- name: release_all
