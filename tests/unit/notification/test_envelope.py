@@ -58,6 +58,12 @@ def test_contacts_that_nobody_names_go_with_whoever_has_none() -> None:
     assert contacts_of(value) == [[ADA], [BEN, "odd", {}], [BEN, "odd", {}]]
 
 
+def test_contacts_that_nobody_names_are_kept_where_all_have_their_own() -> None:
+    """With each of them: what Meta sent is in one envelope at least."""
+    value = {"contacts": [ADA, CLEO, BEN], "messages": [{"id": "a", "from": "1"}, {"id": "b", "from": "2"}]}
+    assert contacts_of(value) == [[ADA, CLEO], [BEN, CLEO]]
+
+
 def test_a_contact_that_is_listed_twice_is_kept_once() -> None:
     """Meta may list a sender's contact beside each of their messages; another profile of theirs is kept too."""
     renamed = {**ADA, "profile": {"name": "Ada L."}}
@@ -111,6 +117,12 @@ def test_essentials_that_are_none_are_left_out() -> None:
 
 
 def test_one_senders_contacts_are_bounded() -> None:
-    """Thousands of different contacts of one sender do not multiply with thousands of messages."""
+    """Thousands of different contacts of one sender do not multiply with thousands of messages; the body holds them."""
     value = {"messages": MANY, "contacts": [{"wa_id": "1", "n": n} for n in range(1000)]}
-    assert {len(contacts) for contacts in contacts_of(value)} == {4}
+    *of_messages, whole = events_of(value)
+    assert {len(contacts) for contacts in contacts_of(value)[:-1]} == {4}
+    assert len(of_messages) == len(MANY)
+    assert (whole.kind, len(json.loads(whole.body)["entry"][0]["changes"][0]["value"]["contacts"])) == (
+        Kind.OTHER,
+        1000,
+    )
