@@ -82,12 +82,12 @@ bad.yaml:14: spec.router.replicas: found "2"; must be an integer: 1 to 64
 bad.yaml:15: spec.router.path: found "/internal/x"; must not be below /health, /internal, /livez, /metrics, /readyz
 bad.yaml:16: spec.router.autoscaling.maxReplicas: found 1; must be at least minReplicas (2)
 bad.yaml:17: spec.router.nodeSelector.disk: found 3; must be a string: at most 63 characters, in quotes
-bad.yaml:18: spec.home.keywords[1]: found the word "taxi" of home; must not read the same as the keyword "Taxi" of \
-rides (spec.routes[0].keywords[1])
 bad.yaml:22: spec.routes[0].url: found "http://…@rides/x?…" (41 characters); must hold no user and no password
 bad.yaml:23: spec.routes[0].keywords[0]: found 1; must be a string: not blank, 1 to 32 characters, in quotes
-bad.yaml:23: spec.routes[0].keywords[2]: found the keyword "TAXI" of rides; must not read the same as the keyword \
-"Taxi" of rides (spec.routes[0].keywords[1])
+bad.yaml:23: spec.routes[0].keywords[1]: found the keyword "Taxi" of rides; must not read the same as the word \
+"taxi" of home (spec.home.keywords[1])
+bad.yaml:23: spec.routes[0].keywords[2]: found the keyword "TAXI" of rides; must not read the same as the word \
+"taxi" of home (spec.home.keywords[1])
 bad.yaml:24: spec.routes[0].menu.key: found 1; must be a string: not blank, 1 to 32 characters, in quotes
 bad.yaml:24: spec.routes[0].menu.title: found "A title that is longer than it may be" (37 characters); must be a \
 string: not blank, 1 to 24 characters

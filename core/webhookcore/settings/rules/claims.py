@@ -36,6 +36,9 @@ def state_prefixes(view: View) -> Iterator[Finding]:
 
 
 def _words(view: View) -> Iterator[Claim]:
+    """Home's first: they may be the default ones, and then a route's word is the one that somebody wrote."""
+    for position, keyword in enumerate(view.spec.home.keywords):
+        yield Claim(("spec", "home", "keywords", position), "word", keyword, "home")
     for index, route in enumerate(view.spec.routes):
         loc = ("spec", "routes", index)
         if route.menu is not None:
@@ -43,8 +46,6 @@ def _words(view: View) -> Iterator[Claim]:
             yield Claim((*loc, "menu", "key"), "menu key", route.menu.key, route.name)
         for position, keyword in enumerate(route.keywords):
             yield Claim((*loc, "keywords", position), "keyword", keyword, route.name)
-    for position, keyword in enumerate(view.spec.home.keywords):
-        yield Claim(("spec", "home", "keywords", position), "word", keyword, "home")
 
 
 def _prefixes(view: View) -> Iterator[Claim]:
