@@ -41,9 +41,10 @@ class Fleet:
         limits: Mapping[str, Any] | None = None,
         database_url: str | None = None,
         open_files: int | None = None,
+        public_port: int | None = None,
     ) -> RouterProcess:
         """One more router; what is not given is the fleet's."""
-        public, internal = free_port(), free_port()
+        public, internal = public_port or free_port(), free_port()
         wanted = json.dumps({**self._limits, **(limits or {})})
         arguments = ["--config", str(config or self._config), "--port", str(public), "--internal-port", str(internal)]
         module, before = "tests.support.router_main", []
@@ -82,9 +83,9 @@ class Fleet:
         self._turn += 1
         return self.in_rotation[self._turn % len(self.in_rotation)].url
 
-    async def replace(self, process: RouterProcess) -> None:
+    async def replace(self, process: RouterProcess, *, env: Mapping[str, str] | None = None) -> None:
         """As a rolling update: a new one, then the old one drains; out of the rotation when it says it is not ready."""
-        await self.start()
+        await self.start(env=env)
         process.terminate()
         async with httpx.AsyncClient(timeout=5) as client:
             while await _is_ready(client, process):  # noqa: ASYNC110 - it is the router that is asked, not a flag

@@ -21,6 +21,7 @@ from webhookcore_cli.local.small_http import Answer as HttpAnswer
 from webhookcore_cli.local.small_http import Request
 
 ATTEMPT_SECONDS = 30.0
+_BETWEEN_SECONDS = 0.02
 PATIENCE_SECONDS = 90.0
 
 
@@ -84,13 +85,14 @@ class Meta:
                 group.create_task(one(number))
 
     async def keep_sending(self, count: int, stop: asyncio.Event, text: Callable[[int, int], str]) -> None:
-        """As `senders`, each until `stop` is set."""
+        """As `senders`, each until `stop` is set, and not as fast as it can: routers must get the processor too."""
 
         async def one(number: int) -> None:
             for message in itertools.count():
                 if stop.is_set():
                     return
                 await self.send(text(number, message), sender_number(number))
+                await asyncio.sleep(_BETWEEN_SECONDS)
 
         async with asyncio.TaskGroup() as group:
             for number in range(count):

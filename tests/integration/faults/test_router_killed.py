@@ -1,13 +1,13 @@
 """Routers killed at any moment: what they had accepted is delivered, once or with a word that it came before."""
 
 import asyncio
-import random
 from pathlib import Path
 
 import psycopg
 from tests.support.config import route, write_config
-from tests.support.fleet import FAST, Fleet, fleet
+from tests.support.fleet import FAST, fleet
 from tests.support.ledger import Meta, WatchedService, check, until, until_settled
+from tests.support.rolling import kill_under_load
 from tests.support.services import Answer
 
 
@@ -80,20 +80,3 @@ async def test_killed_at_any_moment(database_url: str, tmp_path: Path) -> None:
             await kill_under_load(routers, meta, kills=4, seed=7)
             await until_settled(database_url)
         check(meta.sent, {"rides": rides, "jobs": jobs}, database_url, most_repeats=4)
-
-
-async def kill_under_load(routers: Fleet, meta: Meta, *, kills: int, seed: int) -> None:
-    """Kills one router after the other at moments that `seed` decides, and starts another each time."""
-    dice = random.Random(seed)  # noqa: S311 - moments are no secret
-    stop = asyncio.Event()
-    load = asyncio.create_task(
-        meta.keep_sending(12, stop, lambda _, number: f"{'ride' if number % 3 else 'job'} {number}")
-    )
-    try:
-        for _ in range(kills):
-            await asyncio.sleep(dice.uniform(0.1, 1.0))
-            await routers.kill(dice.choice(routers.routers))
-            await routers.start()
-    finally:
-        stop.set()
-        await load
