@@ -96,8 +96,8 @@ bad.yaml:27: spec.routes[1].name: found "Rides"; must be a string: lower-case le
 63 characters
 bad.yaml:29: spec.routes[2]: found both url and service; must have only one of them
 bad.yaml:30: spec.routes[2].keywords[0]: found " "; must be a string: not blank, 1 to 32 characters
-bad.yaml:30: spec.routes[2].keywords[2]: found the keyword "taxi" of jobs; must not read the same as the keyword \
-"Taxi" of rides (spec.routes[0].keywords[1])
+bad.yaml:30: spec.routes[2].keywords[2]: found the keyword "taxi" of jobs; must not read the same as the word \
+"taxi" of home (spec.home.keywords[1])
 bad.yaml:31: spec.routes[2].statePrefixes[0]: found the state prefix "TRIP_" of jobs; must not read the same as the \
 state prefix "trip_" of rides (spec.routes[0].statePrefixes[0])
 bad.yaml:32: spec.routes[2].accepts[0]: found "audio"; must be accepted once, but spec.routes[0].accepts[0] is the same
