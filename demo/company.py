@@ -10,6 +10,7 @@ from typing import Final
 import yaml
 
 from webhookcore.settings import WebhookCoreSpec, parse_config
+from webhookcore.settings.secrets import INTERNAL_REF
 from webhookcore.settings.spec import SecretRef, SecretUse
 
 CONFIG: Final = Path(__file__).with_name("webhookcoreconfig.yaml")
@@ -63,7 +64,7 @@ class Company:
             (whatsapp.app_secret_ref, self.app_secret),
             (whatsapp.verify_token_ref, secrets.token_urlsafe(16)),
             (whatsapp.access_token_ref, self.access_token),
-            (SecretRef(name="internal", key="secret"), self.internal_secret),
+            (INTERNAL_REF, self.internal_secret),
             *((route.secret_ref, self.of_routes[route.name]) for route in self.spec.routes if route.secret_ref),
         ]
         return [(ref, secret) for ref, secret in refs if ref is not None]

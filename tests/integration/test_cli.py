@@ -68,6 +68,13 @@ def test_an_unknown_command_is_a_usage_error(webhookcore: Command) -> None:
     assert "router" in answer.err
 
 
+async def test_a_shell_completes_commands(tmp_path: Path) -> None:
+    """As bash asks for it."""
+    asked = {"_WEBHOOKCORE_COMPLETE": "complete_bash", "COMP_WORDS": "webhookcore dlq re", "COMP_CWORD": "2"}
+    process = await processes.run(env=asked, cwd=tmp_path)
+    assert process.lines == ["retry"]
+
+
 # check
 
 

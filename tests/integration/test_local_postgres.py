@@ -55,6 +55,20 @@ def test_nobody_else_can_connect(postgres: EmbeddedPostgres) -> None:
     assert len(bytes(socket)) <= 107
 
 
+def test_its_log_holds_no_phone_number(postgres: EmbeddedPostgres) -> None:
+    """Not of a row that it refuses either; that it refused one is told."""
+    postgres.start()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE numbers (number text UNIQUE)")
+        for refused in (False, True):
+            try:
+                connection.execute("INSERT INTO numbers VALUES (%s)", ["491701234567"])
+            except psycopg.errors.UniqueViolation:
+                assert refused
+    assert "duplicate key value" in postgres.log.read_text()
+    assert "491701234567" not in postgres.log.read_text()
+
+
 def test_a_half_made_folder_is_made_anew(postgres: EmbeddedPostgres) -> None:
     """An initdb that was interrupted left its draft beside the folder; an empty folder is no trouble."""
     draft = postgres.data.with_name("data.new")

@@ -61,11 +61,11 @@ class DataFolder:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Make the folder or check it, and lock it. A folder that is not ours stays as it is."""
+        """Make the folder, for its owner alone, or check it, and lock it. A folder that is not ours stays as it is."""
         path = path.absolute()
         try:
             _refuse_foreign(path)
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = (path / LOCK).open("ab")
         except OSError as error:
             raise TroubleError(

@@ -37,7 +37,7 @@ def classify(
         return Delivered(status)
     if status in never:
         return Abandoned(FailureCode.NEVER_RETRY, f"answered {status}, after which the route never tries again", status)
-    if status in _PASSING or 500 <= status < 600:  # noqa: PLR2004
+    if status in _PASSING or 500 <= status < 600:  # noqa: PLR2004 - as above
         # A gateway's timeout says that the service behind it did not answer in time, not that it did nothing.
         unknown = status == _GATEWAY_TIMEOUT
         code = _PASSING.get(status, FailureCode.SERVER_ERROR)

@@ -9,7 +9,7 @@ CAP_SECONDS: Final = 3600.0
 """A service may ask for any time; longer than this it is not waited for."""
 
 _MOST_CHARACTERS: Final = 64  # the longest of the three date formats has 33
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

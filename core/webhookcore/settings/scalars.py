@@ -48,6 +48,6 @@ class Scalars:
     def _tag(self, event: ScalarEvent) -> str:
         if event.tag is not None:
             return TEXT if event.tag == "!" else str(event.tag)
-        tag: str = self._resolver.resolve(ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
+        tag: str = self._resolver.resolve(ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # PyYAML's
         # 1:30 is 90 in YAML 1.1 alone.
         return tag if tag in IMPLICIT and ":" not in event.value else TEXT

@@ -23,9 +23,10 @@ RUNNING = Running(
 
 
 def test_a_new_folder_is_made(tmp_path: Path) -> None:
-    """With its parents, and its logs."""
+    """With its parents, and its logs; nobody else looks into it."""
     folder = DataFolder.open(tmp_path / "a" / "data")
     assert folder.logs.is_dir()
+    assert folder.path.stat().st_mode & 0o777 == 0o700
     folder.close()
 
 
