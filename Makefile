@@ -47,6 +47,14 @@ test-unit: $(READY) ## Run the tests of pure decisions
 test-integration: $(READY) ## Run the tests on a real Postgres and real HTTP services
 	@$(BIN)/pytest $(ARGS) tests/integration
 
+.PHONY: bench
+bench: $(READY) ## Measure every figure beside its baseline (about 8 minutes; FIGURES=ack,dlq for some, QUICK=1 for less)
+	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(FIGURES),--figures $(FIGURES)) $(ARGS)
+
+.PHONY: soak
+soak: $(READY) ## Run the long fault tests: an hour and more (a tenth of it: SOAK_SHARE=0.1 make soak)
+	@$(BIN)/pytest -s $(ARGS) tests/soak
+
 .PHONY: lint
 lint: $(READY) ## Check style, types, layers and that requirements.lock is current
 	@$(BIN)/ruff check
