@@ -2,15 +2,13 @@
 
 import asyncio
 import json
-import socket
-import struct
 from pathlib import Path
 
 from tests.support import meta
-from tests.support.config import APP_SECRET, route, write_config
+from tests.support.config import route, write_config
 from tests.support.fleet import FAST, fleet
 from tests.support.ledger import Meta, WatchedService, check, query, sender_number, until, until_settled
-from tests.support.processes import RouterProcess
+from tests.support.raw_clients import begin_a_body, open_files, resident_most, send_and_reset
 
 MEBIBYTE = 1024 * 1024
 
@@ -48,14 +46,14 @@ async def test_slow_clients(database_url: str, tmp_path: Path) -> None:
         config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
         async with fleet(config, database_url, count=0, limits={"request_seconds": 60.0}) as routers:
             router = await routers.start(open_files=1024)
-            before = resident(router)
+            before = resident_most(router)
             slow = [await begin_a_body(router, 100) for _ in range(1800)]
             slow += [await begin_a_body(router, 3 * MEBIBYTE) for _ in range(200)]
             async with Meta(routers.pick_any) as client:
                 await client.senders(10, 5, lambda _, number: f"ride {number}")
                 assert set(client.statuses()) == {200}
                 await until_settled(database_url)
-            grown = resident(router) - before
+            grown = resident_most(router) - before
             for writer in slow:
                 writer.transport.abort()
         check(client.sent, {"rides": rides}, database_url)
@@ -78,7 +76,7 @@ async def test_bodies_that_are_hard_to_read(database_url: str, tmp_path: Path) -
         config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
         async with fleet(config, database_url) as routers:
             router = routers.routers[0]
-            before = resident(router)
+            before = resident_most(router)
             async with Meta(routers.pick_any) as client:
                 odd = [
                     asyncio.create_task(client.post(body, f"odd {number}", "", tries=1))
@@ -87,45 +85,7 @@ async def test_bodies_that_are_hard_to_read(database_url: str, tmp_path: Path) -
                 await client.senders(5, 5, lambda _, number: f"ride {number}")
                 answers = [sent.statuses[0] for sent in await asyncio.gather(*odd)]
             assert set(answers) <= {200, 400}, answers
-            grown = resident(router) - before
+            grown = resident_most(router) - before
             await until_settled(database_url)
             assert grown < 600 * MEBIBYTE, f"{grown / MEBIBYTE:.0f} MiB more"
         check([sent for sent in client.sent if sent.sender], {"rides": rides}, database_url)
-
-
-async def send_and_reset(router: RouterProcess, body: bytes, limit: asyncio.Semaphore) -> None:
-    async with limit:
-        _, writer = await asyncio.open_connection("127.0.0.1", router.public_port)
-        writer.write(request(router, body))
-        await writer.drain()
-        await asyncio.sleep(0.001)
-        connection = writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        writer.transport.abort()
-
-
-async def begin_a_body(router: RouterProcess, size: int) -> asyncio.StreamWriter:
-    """Sends a request but for the last byte of its body."""
-    _, writer = await asyncio.open_connection("127.0.0.1", router.public_port)
-    writer.write(request(router, b"x" * size)[:-1])
-    return writer
-
-
-def request(router: RouterProcess, body: bytes) -> bytes:
-    head = (
-        f"POST {router.path} HTTP/1.1\r\nHost: router\r\nContent-Length: {len(body)}\r\n"
-        f"X-Hub-Signature-256: {meta.signature(body, APP_SECRET)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-def open_files(router: RouterProcess) -> int:
-    return len(list(Path(f"/proc/{router.pid}/fd").iterdir()))
-
-
-def resident(router: RouterProcess) -> int:
-    """The most memory that a process ever had, in bytes."""
-    for line in Path(f"/proc/{router.pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmHWM")
