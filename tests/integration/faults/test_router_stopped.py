@@ -3,11 +3,17 @@
 import asyncio
 from pathlib import Path
 
+import psycopg
 from tests.support.config import route, write_config
-from tests.support.fleet import fleet
+from tests.support.fleet import FAST, fleet
 from tests.support.ledger import Meta, WatchedService, check, kept, query, until, until_settled
 
 LIMITS = {"lease_seconds": 5.0, "heartbeat_seconds": 0.5, "drain_serve_seconds": 0.3}
+WAITS_TO_READ = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'webhookcore-router' AND wait_event_type = 'Lock'
+  AND query LIKE '%FROM dedupe_keys%'
+"""
 ROUTER = {"timeoutMs": 4000, "rateLimit": {"messagesPerMinute": 60_000}}
 
 
@@ -67,3 +73,34 @@ async def test_stopped_settles_nothing_that_another_holds(database_url: str, tmp
                 service.gate.set()
                 await until_settled(database_url)
         check(meta.sent, {"rides": service}, database_url, most_repeats=1)
+
+
+async def test_stopped_in_the_middle_of_a_flush(database_url: str, tmp_path: Path) -> None:
+    """It holds its senders' locks and does not go on: Postgres ends its transaction, and the sender is served again by
+    the other router; continued, it works on.
+    """
+    async with WatchedService() as service:
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"]), router=FAST)
+        async with (
+            fleet(config, database_url, count=2, limits={**LIMITS, "flush_seconds": 2.0}) as routers,
+            Meta(lambda: routers.urls()[0]) as to_stopped,
+            Meta(lambda: routers.urls()[1]) as to_other,
+            await psycopg.AsyncConnection.connect(database_url) as blocker,
+        ):
+            stopped = routers.routers[0]
+            await blocker.execute("LOCK TABLE dedupe_keys IN ACCESS EXCLUSIVE MODE")
+            first = asyncio.create_task(to_stopped.send("ride first", "1"))
+            await until(lambda: query(database_url, WAITS_TO_READ) == [(1,)], what="a flush that has its lock")
+            stopped.pause()
+            await blocker.rollback()
+            meanwhile = await to_other.send("ride meanwhile", "2", tries=1)
+            assert meanwhile.accepted
+            behind = await to_other.send("ride behind", "1")
+            assert behind.statuses[0] == 503, "the lock was not held: nothing was proved"
+            assert behind.accepted
+            stopped.resume()
+            assert (await first).accepted
+            await until_settled(database_url)
+        sent = [*to_other.sent, *to_stopped.sent]
+        check(sent, {"rides": service}, database_url, ordered=False)
+        assert len(service.good) == 3
