@@ -56,7 +56,7 @@ async def waiting(town: Scene, service: str) -> list[dict[str, Any]]:
 
 def check_wait(row: dict[str, Any], seconds: float) -> None:
     """The breaker is open for so long, from a moment before it was written down."""
-    assert timedelta(seconds=seconds - 1) < row["probe_at"] - row["opened_at"] <= timedelta(seconds=seconds)
+    assert timedelta(seconds=seconds / 2) < row["probe_at"] - row["opened_at"] <= timedelta(seconds=seconds)
 
 
 async def may_probe(town: Scene, service: str) -> None:

@@ -43,7 +43,7 @@ async def test_every_header(town: Scene) -> None:
     got = await town.got("mobility", message["id"])
     received_at = got.headers["x-wa-received-at"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", received_at)
-    assert timedelta(seconds=-1) < datetime.fromisoformat(received_at) - before < timedelta(seconds=30)
+    assert abs(datetime.fromisoformat(received_at) - before) < timedelta(minutes=1)
     assert (got.method, got.target, got.body) == ("POST", "/webhook", body)
     assert {name: text for name, text in got.headers.items() if name != "x-wa-received-at"} == {
         "host": f"127.0.0.1:{town.services['mobility'].port}",

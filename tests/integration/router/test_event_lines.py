@@ -63,7 +63,7 @@ async def test_the_events_of_a_delivered_message(town: Scene) -> None:
     for event in told:
         assert event.pop("correlationId") == "corr-good"
         assert event.pop("requestId") == "req-good"
-        assert timedelta(seconds=-1) < now - datetime.fromisoformat(event.pop("timestamp")) < timedelta(seconds=30)
+        assert abs(now - datetime.fromisoformat(event.pop("timestamp"))) < timedelta(minutes=1)
     received, decided, delivered = told
     assert 0 < received.pop("latencyMs") < 30_000
     assert 0 < delivered.pop("ms") < 30_000
@@ -153,8 +153,8 @@ async def test_nothing_private_is_written(town: Scene) -> None:
     assert [answer.status_code for answer in answers] == [429, 200, 200, 401, 400, 400, 403, 200, 200, 401]
     await events(town, "req-all", EventName.CORE_DELIVERED, count=12)
     await events(town, "req-all", EventName.CORE_DEAD_LETTERED)
-    seen = {event["event"] for event in town.router.events()}
-    assert seen == {name for name in EventName if name.startswith("CORE_")}
+    every = {name for name in EventName if name.startswith("CORE_")}
+    await town.router.wait_until(lambda: {event["event"] for event in town.router.events()} == every, what="each event")
 
     written = town.router.output() + "".join(str(dict(answer.headers)) + answer.text for answer in answers)
     ids = [message["id"] for message in messages] + [status["id"] for status in statuses]

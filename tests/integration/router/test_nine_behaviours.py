@@ -30,7 +30,7 @@ async def test_health(town: Scene, path: str) -> None:
     assert answer.status_code == 200
     told = answer.json()
     age = datetime.now(UTC) - datetime.fromisoformat(told.pop("timestamp"))
-    assert timedelta(seconds=-1) < age < timedelta(seconds=30)
+    assert abs(age) < timedelta(minutes=1)
     assert re.fullmatch(r"\d+\.\d+ms", told["checks"].pop("latency"))
     assert told == {
         "status": "healthy",
@@ -116,7 +116,7 @@ async def test_rate_limit(town: Scene) -> None:
     waiting = await town.row(waits, sender)
     assert waiting["message_id"] == messages[5]["id"]
     assert waiting["owner"] is None
-    assert timedelta(seconds=12) <= waiting["wait"] < timedelta(seconds=13)
+    assert timedelta(seconds=12) <= waiting["wait"] < timedelta(seconds=24)
 
 
 async def test_correlation_id(town: Scene) -> None:

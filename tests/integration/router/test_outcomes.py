@@ -18,7 +18,7 @@ from tests.support.services import Answer, FakeService
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TIMEOUT_MS = 600
-MOMENT = timedelta(seconds=10)
+MOMENT = timedelta(seconds=30)
 CODES = ("302", "400", "404", "408", "409", "410", "413", "429", "500", "503", "504", "599")
 
 
@@ -57,8 +57,8 @@ async def letter_of(town: Scene, word: str, sender: str | None = None) -> tuple[
 
 
 def check_next_retry(letter: DictRow, seconds: float) -> None:
-    """The next retry is due so long after the attempt ended, which was a moment before the row was made."""
-    assert timedelta(0) <= letter["created_at"] + timedelta(seconds=seconds) - letter["next_retry_at"] < MOMENT
+    """The next retry is due so long after the attempt ended, which was within a moment of when the row was made."""
+    assert abs(letter["created_at"] + timedelta(seconds=seconds) - letter["next_retry_at"]) < MOMENT
 
 
 async def test_a_dead_letter_field_by_field(town: Scene) -> None:
@@ -71,7 +71,7 @@ async def test_a_dead_letter_field_by_field(town: Scene) -> None:
     letter = await town.dead_letter(message["id"])
     created = letter["created_at"]
     assert letter.pop("id")
-    assert timedelta(0) <= created - letter.pop("received_at") < MOMENT
+    assert abs(created - letter.pop("received_at")) < MOMENT
     check_next_retry(letter, 180)
     assert letter.pop("next_retry_at")
     assert bytes(letter.pop("body")) == body
@@ -169,7 +169,7 @@ async def test_retry_after_as_a_date(town: Scene) -> None:
     town.services["once"].answer_next(Answer(503, {"Retry-After": date}))
     letter, _ = await letter_of(town, "once")
     wait = letter["next_retry_at"] - now
-    assert timedelta(minutes=20) - timedelta(seconds=2) <= wait <= timedelta(minutes=20) + timedelta(seconds=1)
+    assert abs(wait - timedelta(minutes=20)) < MOMENT
 
 
 @pytest.mark.parametrize(("word", "why"), [("nobody", "no connection"), ("resets", "no whole answer")])

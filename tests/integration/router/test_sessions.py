@@ -72,7 +72,8 @@ async def test_what_a_message_does_to_a_session(
     assert (answer.headers["X-Routed-Service"], answer.headers["X-Routing-Reason"]) == (route, reason)
     session = await town.session(sender)
     assert session["active_service"] == after
-    assert timedelta(0) <= await town.value("SELECT now() - %s", session["last_interaction"]) < timedelta(seconds=10)
+    age_now = await town.value("SELECT now() - %s", session["last_interaction"])
+    assert abs(age_now) < timedelta(minutes=1)  # a router knows the database's clock but nearly
     assert session["last_interaction"] == session["updated_at"] > session["created_at"]
 
 
