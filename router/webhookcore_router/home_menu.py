@@ -67,7 +67,7 @@ class HomeMenu:
             return Abandoned(FailureCode.UNKNOWN_OUTCOME, detail, result.status)
         code = _error_code(answer)
         detail = f"the Graph API: {result.detail}" + (f" (error {code})" if code is not None else "")
-        if result.status in _UNAUTHORIZED or (code in _TOKEN_CODES and result.status == 400):  # noqa: PLR2004
+        if result.status in _UNAUTHORIZED or (code in _TOKEN_CODES and result.status == 400):  # noqa: PLR2004 - bad request
             detail += ": check the access token, it may have expired or may not send from this number"
         return replace(result, detail=detail)
 

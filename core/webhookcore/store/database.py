@@ -111,14 +111,6 @@ class Database:
         """Starts connecting in the background; does not wait for the first connection."""
         await self._pool.open(wait=False)
 
-    async def wait_until_reachable(self, seconds: float) -> bool:
-        """True once a connection stands, False after `seconds` without one."""
-        try:
-            await self._pool.wait(seconds)
-        except PoolTimeout:
-            return False
-        return True
-
     async def close(self) -> None:
         await self._pool.close(timeout=5)
 
