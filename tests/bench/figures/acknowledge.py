@@ -7,7 +7,7 @@ from tests.bench.result import Result
 from tests.bench.rig import Rig
 from tests.support.config import route
 
-CONNECTIONS = 64
+CONNECTIONS = 128
 NOWHERE = "http://127.0.0.1:9/webhook"
 
 
