@@ -8,7 +8,7 @@ from typing import Final
 
 from webhookcore.settings import Slo
 from webhookcore.store import inbox, service_metrics
-from webhookcore.store.database import UNAVAILABLE, Database
+from webhookcore.store.database import REFUSED, UNAVAILABLE, Database, refusal
 from webhookcore.store.service_metrics import ServiceWindow
 from webhookcore_router.breakers import Breakers
 from webhookcore_router.committer import Committer
@@ -71,6 +71,8 @@ class Upkeep:
                         self._minute = now
             except UNAVAILABLE as error:
                 _log.warning("no numbers from the database: %s", error or type(error).__name__)
+            except REFUSED as error:  # a table that this role may not read, perhaps: no reason to deliver nothing
+                _log.error("no numbers from the database: %s", refusal(error))
 
     async def finish(self) -> None:
         """Writes the minute that a drain cuts short; to be asked after `run` ended."""

@@ -1,4 +1,6 @@
-"""What only a router's parts can be asked, in the test's own process: the end of a minute, and what a defect does."""
+"""What only a router's parts can be asked, in the test's own process: the end of a minute, what a defect does, a
+lease that is gone, and bounds.
+"""
 
 import asyncio
 import socket
@@ -12,13 +14,19 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import DictRow
 from tests.support import meta
+from tests.support.config import environment, route, write_config
 from tests.support.in_process import router, submit
-from tests.support.scene import TOWN, connect, number
+from tests.support.postgres import Databases
+from tests.support.raw_http import exchange, post
+from tests.support.scene import TOWN, connect, number, scene
 from tests.support.services import Answer, FakeService
 
 from webhookcore.delivery.outcome import Abandoned
 from webhookcore.routing.matching import Phrases
+from webhookcore.settings import load_settings
+from webhookcore_router import server
 from webhookcore_router.committer import NotKeptError
+from webhookcore_router.limits import Limits
 from webhookcore_router.outgoing import Delivery, Outgoing, RouteTarget
 from webhookcore_router.router import Router
 
@@ -177,3 +185,125 @@ async def test_a_defect_in_a_decision(database_url: str, tmp_path: Path, service
         with connect(database_url) as conn:
             await settled(conn)
     assert len(services["mobility"].requests) == 10
+
+
+async def test_a_refused_number_stops_nothing(
+    database_url: str, tmp_path: Path, services: dict[str, FakeService], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a table that only its numbers come from, a router tells of it and goes on delivering."""
+    with connect(database_url) as conn:
+        conn.execute("ALTER TABLE job_runs RENAME TO job_runs_elsewhere")
+        async with router(database_url, tmp_path, routes(services)) as it:
+            while "no numbers from the database" not in caplog.text:  # noqa: ASYNC110 - it is a log that is read
+                await asyncio.sleep(0.01)
+            await submit(it, meta.text("taxi", number()))
+            await settled(conn)
+    assert "UndefinedTable 42P01" in caplog.text
+    assert len(services["mobility"].requests) == 1
+
+
+async def test_a_part_that_ends_ends_the_router(
+    database_url: str, tmp_path: Path, services: dict[str, FakeService]
+) -> None:
+    """A router without one of its parts would go on half: it is told to stop, and knows that it failed."""
+    path = write_config(tmp_path, *(route(name, **fields) for name, fields in routes(services).items()))
+    stop = asyncio.Event()
+    it = Router(load_settings(path, environment(database_url)), Limits(), (), on_failure=stop.set)
+    await it.start(lambda: 0.5)
+    with connect(database_url) as conn:
+        conn.execute("ALTER TABLE circuit_breakers RENAME TO circuit_breakers_elsewhere")
+    async with asyncio.timeout(30):
+        await stop.wait()
+    assert it.failed
+    await it.drain()
+
+
+# -- leases -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lease_that_is_gone_is_replaced(
+    database_url: str, tmp_path: Path, services: dict[str, FakeService]
+) -> None:
+    """A router whose lease was taken back forgets what waited under it and goes on under a new one; what it had kept
+    is delivered all the same, once.
+    """
+    limits = Limits(heartbeat_seconds=0.2, claim_interval=0.05)
+    narrow = {name: {**fields, "concurrency": 1} for name, fields in routes(services).items()}
+    services["mobility"].answer_next(Answer(delay=1.0))
+    messages = [meta.text("taxi", number()) for _ in range(3)]
+    async with router(database_url, tmp_path, narrow, limits) as it:
+        before = it.lease.me
+        await submit(it, *messages)
+        await services["mobility"].wait_for(1)
+        with connect(database_url) as conn:
+            conn.execute("UPDATE router_instances SET lease_until = now() - interval '1 s'")
+            conn.execute("UPDATE inbox SET owner = NULL WHERE message_id <> %s", [messages[0]["id"]])
+            conn.execute("DELETE FROM router_instances WHERE id = %s", [before])
+            await services["mobility"].wait_for(3)
+            assert it.lease.me != before
+            conn.execute("DELETE FROM inbox WHERE owner = %s", [before])
+            await settled(conn)
+    assert sorted(services["mobility"].keys()) == sorted(message["id"] for message in messages)
+
+
+# -- bounds -------------------------------------------------------------------------------------------------------
+
+
+async def test_room_for_what_waits_to_be_kept(
+    database_url: str, tmp_path: Path, services: dict[str, FakeService]
+) -> None:
+    """So many requests and so many bytes may wait for their commit; a single notification of more bytes may too. What
+    was kept makes room again.
+    """
+    limits = Limits(uncommitted_requests=2, uncommitted_bytes=1000)
+    async with router(database_url, tmp_path, routes(services), limits) as it:
+        room = it.committer.has_room
+        assert (room(1), room(1000), room(5000)) == (True, True, True)
+        size = len(meta.body(meta.text("taxi", number())))
+        first = asyncio.create_task(submit(it, meta.text("taxi", number())))
+        await asyncio.sleep(0)
+        assert it.committer.uncommitted == 1
+        assert (room(1000 - size), room(1001 - size), room(999), room(1000)) == (True, False, False, True)
+        second = asyncio.create_task(submit(it, meta.text("taxi", number())))
+        await asyncio.sleep(0)
+        assert (room(0), room(5000)) == (False, False)
+        await asyncio.gather(first, second)
+        assert (it.committer.uncommitted, room(1000)) == (0, True)
+        with connect(database_url) as conn:
+            await settled(conn)
+
+
+async def test_above_its_bounds_a_router_refuses_at_once(databases: Databases, tmp_path: Path) -> None:
+    """503 overloaded with Retry-After for what finds no room to be kept, whoever signed it; and 503 for a body that
+    comes in pieces while too many do.
+    """
+    limits = {"uncommitted_requests": 0, "receiving_bytes": 1000}
+    async with scene(databases, tmp_path, TOWN, limits=limits) as it:
+        body = meta.body(meta.text("taxi", number()))
+        answer = await it.post(body)
+        assert (answer.status_code, answer.json()["error"]) == (503, "overloaded")
+        assert answer.headers["Retry-After"] == "1"
+        head = post("/wa-webhook-core", b"x" * 5000)[:-5000]
+        refused = await exchange(it.router.public_port, head, b"x" * 1200)
+        assert refused is not None
+        assert (refused.status, refused.json()["error"]) == (503, "unavailable")
+        assert refused.headers["retry-after"] == "1"
+        assert await it.value("SELECT count(*) FROM dedupe_keys") == 0
+
+
+def test_a_router_needs_a_database(tmp_path: Path) -> None:
+    """Without a URL there is nothing to wait for."""
+    settings = load_settings(
+        write_config(tmp_path, route("jobs", "http://jobs.example")), environment("postgresql:///x")
+    )
+    with pytest.raises(ValueError, match="a router needs a database URL"):
+        Router(replace(settings, database_url=None), Limits(), (), on_failure=lambda: None)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", ""])
+def test_a_port_that_is_taken(host: str) -> None:
+    """Which one is told; a free one is listened on, by whatever address."""
+    with server._listen(host, 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(server.PortTakenError, match=f"port {port} cannot be listened on: Address already in use"):
+            server._listen(host, port)

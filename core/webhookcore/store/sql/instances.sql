@@ -24,6 +24,3 @@ UPDATE inbox SET owner = NULL, taken_over = taken_over OR %(may_have_sent)s WHER
 -- name: unregister
 -- As expired.
 DELETE FROM router_instances WHERE id IN (SELECT id FROM router_instances WHERE id = %(id)s FOR UPDATE SKIP LOCKED)
-
--- name: alive
-SELECT count(*) FROM router_instances WHERE lease_until > %(now)s
