@@ -84,7 +84,9 @@ async def test_bodies_that_are_hard_to_read(database_url: str, tmp_path: Path) -
                 ]
                 await client.senders(5, 5, lambda _, number: f"ride {number}")
                 answers = [sent.statuses[0] for sent in await asyncio.gather(*odd)]
-            assert set(answers) <= {200, 400}, answers
+            # 408 and 503: on a slow machine one has to wait for the others, and Meta would send it again.
+            assert set(answers) <= {200, 400, 408, 503}, answers
+            assert {200, 400} <= set(answers), answers
             grown = resident_most(router) - before
             await until_settled(database_url)
             assert grown < 600 * MEBIBYTE, f"{grown / MEBIBYTE:.0f} MiB more"
