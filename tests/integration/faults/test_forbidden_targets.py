@@ -49,6 +49,7 @@ async def test_a_route_to_the_router_itself(database_url: str, tmp_path: Path, h
             refused = await client.send("circle")
             await client.send("job")
             await until_settled(database_url)
+            await router.wait_until(lambda: len(router.events("CORE_WEBHOOK_RECEIVED")) >= 2)
             assert len(router.events("CORE_WEBHOOK_RECEIVED")) == 2
         assert query(database_url, "SELECT error_code, attempts FROM wa_dead_letter_queue") == [("RefusedTarget", 1)]
         check(client.sent, {"jobs": jobs}, database_url)
