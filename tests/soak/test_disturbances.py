@@ -8,7 +8,7 @@ from tests.soak.share import of
 from tests.support import meta
 from tests.support.config import environment, route, write_config
 from tests.support.dead_letters import insert_many
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import FAST, LONG_DRAIN, fleet
 from tests.support.ledger import Meta, WatchedService, check, query, sender_number, until, until_settled
 from tests.support.processes import run
 from tests.support.raw_clients import open_files, send_and_reset
@@ -27,10 +27,13 @@ async def test_fifty_rolling_restarts(database_url: str, tmp_path: Path) -> None
             route("jobs", jobs.url, keywords=["job"]),
             router=FAST,
         )
-        async with fleet(config, database_url, count=2) as routers, Meta(routers.pick_ready) as client:
+        async with (
+            fleet(config, database_url, count=2, limits=LONG_DRAIN) as routers,
+            Meta(routers.pick_ready) as client,
+        ):
             await roll_under_load(routers, client, replacements=of(50, least=2))
             await until_settled(database_url)
-        assert set(client.statuses()) == {200}
+        assert set(client.statuses()) == {200}, client.broken[:5]
         check(client.sent, {"rides": rides, "jobs": jobs}, database_url)
 
 

@@ -31,7 +31,7 @@ async def test_half_an_hour_at_seventy_percent(database_url: str, tmp_path: Path
                 memory.append(resident_now(routers.routers[0]))
                 print(f"part {part}: p50 {latency[-1] * 1000:.1f} ms, {memory[-1] / 2**20:.0f} MiB, {rate:.0f}/s")
             await until_settled(database_url)
-        assert set(client.statuses()) == {200}
+        assert set(client.statuses()) == {200}, client.broken[:5]
         check(client.sent, {"rides": rides}, database_url)
     assert memory[-1] <= 1.2 * memory[1], memory
     assert median(latency[-3:]) <= 2 * median(latency[1:4]), latency

@@ -16,6 +16,9 @@ SHORT_LEASE: Mapping[str, float] = {"lease_seconds": 2.5, "heartbeat_seconds": 0
 """A dead router's rows are another's within seconds. A lease must outlive a delivery: see FAST."""
 
 
+LONG_DRAIN: Mapping[str, float] = {**SHORT_LEASE, "drain_serve_seconds": 3.0}
+"""A drain must outlast the time that a load balancer takes to notice it, also on a machine that is busy."""
+
 FAST: Mapping[str, Any] = {"timeoutMs": 1000, "rateLimit": {"messagesPerMinute": 60_000}}
 """`spec.router` of routers with a short lease."""
 

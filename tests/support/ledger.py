@@ -44,6 +44,8 @@ class Meta:
 
     def __init__(self, pick_url: Callable[[], str], *, secret: str = APP_SECRET, pause: float = 0.05) -> None:
         self.sent: list[Sent] = []
+        self.broken: list[str] = []
+        """Why tries were answered 0."""
         self.secret = secret
         self._pick_url = pick_url
         self._pause = pause
@@ -103,10 +105,12 @@ class Meta:
         return [status for sent in self.sent for status in sent.statuses]
 
     async def _try(self, body: bytes) -> int:
-        request = self._client.post(self._pick_url()).headers(meta.signed(body, self.secret)).body_bytes(body)
+        url, began = self._pick_url(), time.monotonic()
+        request = self._client.post(url).headers(meta.signed(body, self.secret)).body_bytes(body)
         try:
             answer = await request.build().send()
-        except (PyreqwestError, TimeoutError):
+        except (PyreqwestError, TimeoutError) as error:
+            self.broken.append(f"{url} after {time.monotonic() - began:.2f} s: {error!r}")
             return 0
         return answer.status
 

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.support.config import APP_SECRET, route, write_config
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import FAST, LONG_DRAIN, fleet
 from tests.support.ledger import Meta, WatchedService, check, until_settled
 from tests.support.rolling import roll_under_load
 from tests.support.services import Answer
@@ -21,10 +21,13 @@ async def test_rolling_restarts(database_url: str, tmp_path: Path) -> None:
             route("jobs", jobs.url, keywords=["job"]),
             router=FAST,
         )
-        async with fleet(config, database_url, count=2) as routers, Meta(routers.pick_ready) as client:
+        async with (
+            fleet(config, database_url, count=2, limits=LONG_DRAIN) as routers,
+            Meta(routers.pick_ready) as client,
+        ):
             await roll_under_load(routers, client, replacements=6)
             await until_settled(database_url)
-        assert set(client.statuses()) == {200}
+        assert set(client.statuses()) == {200}, client.broken[:5]
         check(client.sent, {"rides": rides, "jobs": jobs}, database_url)
 
 
@@ -34,7 +37,10 @@ async def test_the_secret_is_rotated(database_url: str, tmp_path: Path) -> None:
     """
     async with WatchedService() as rides:
         config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
-        async with fleet(config, database_url, count=2) as routers, Meta(routers.pick_ready, secret=OLD) as client:
+        async with (
+            fleet(config, database_url, count=2, limits=LONG_DRAIN) as routers,
+            Meta(routers.pick_ready, secret=OLD) as client,
+        ):
             stop = asyncio.Event()
             load = asyncio.create_task(client.keep_sending(5, stop, lambda _, number: f"ride {number}"))
             both = {"WA_APP_SECRET": NEW, "WA_APP_SECRET_PREVIOUS": OLD}
@@ -47,7 +53,7 @@ async def test_the_secret_is_rotated(database_url: str, tmp_path: Path) -> None:
             await rides.wait_for(len(rides.requests) + 20)
             stop.set()
             await load
-            assert set(client.statuses()) == {200}
+            assert set(client.statuses()) == {200}, client.broken[:5]
             client.secret = OLD
             assert (await client.send("ride", tries=1)).statuses == [401]
             await until_settled(database_url)
