@@ -46,10 +46,3 @@ async def unregister(conn: Connection, *, me: UUID, may_have_sent: bool) -> int 
 async def _free(conn: Connection, instances: list[UUID], *, may_have_sent: bool) -> int:
     cursor = await conn.execute(_SQL["free"], {"ids": instances, "may_have_sent": may_have_sent})
     return cursor.rowcount
-
-
-async def alive(conn: Connection, *, now: datetime) -> int:
-    """How many routers hold a lease."""
-    cursor = await conn.execute(_SQL["alive"], {"now": now})
-    row = await cursor.fetchone()
-    return int(row[0]) if row else 0
