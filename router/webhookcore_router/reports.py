@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
-from webhookcore.delivery.outcome import Abandoned, Delivered, Failed, Outcome, Parked
+from webhookcore.delivery.outcome import Abandoned, Delivered, Failed, Outcome
 from webhookcore.events import EventLog, EventName
 from webhookcore.metrics import RouterMetrics
 from webhookcore.store.rows import Row
@@ -112,8 +112,6 @@ class Reports:
                 )
             case Failed() | Abandoned():
                 service.failed += 1
-            case Parked():
-                pass
 
     def dead_lettered(self, row: Row, outcome: Failed | Abandoned, attempts: int, now: datetime) -> None:
         """An event goes to the dead letter queue."""

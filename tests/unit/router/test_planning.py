@@ -156,6 +156,15 @@ def test_an_event_without_a_sender_waits_for_nobody() -> None:
     assert made.sessions == {}
 
 
+def test_without_room_an_event_without_a_sender_waits_alone() -> None:
+    """It waits in the inbox, and holds nobody back."""
+    message = meta.text("taxi", "")
+    del message["from"]
+    made = planned(submission(message, meta.text("taxi", "1")), rooms={})
+    assert [(row.sender, row.owned) for row in made.rows] == [("", False), ("1", False)]
+    assert made.crowded == {"mobility"}
+
+
 def test_statuses_are_counted_only() -> None:
     """Without `statuses.route` a status leaves its key, and neither a row nor a session."""
     body = meta.status_body(meta.status("read"))
