@@ -17,7 +17,13 @@ from tests.support.services import Answer, Received
 async def test_a_backlog_due_at_once(database_url: str, tmp_path: Path) -> None:
     """A backlog is drained in one run, the oldest first, and no service gets more at a time than it may."""
     async with WatchedService(Answer(delay=0.001)) as rides:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"], concurrency=20), router=FAST)
+        config = write_config(
+            tmp_path,
+            route("rides", rides.url, keywords=["ride"], concurrency=20),
+            # More than the service may get, and few enough that none waits for its turn until it is parked.
+            dlq={"concurrency": 25},
+            router={**FAST, "timeoutMs": 10_000},
+        )
         insert_many(database_url, 3_000)
         async with fleet(config, database_url) as routers:
             job = await processor(config, database_url, routers.routers[0])
