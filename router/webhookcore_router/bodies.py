@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from sanic import Request
-from sanic.exceptions import RequestTimeout, ServiceUnavailable
+from sanic.exceptions import PayloadTooLarge, RequestTimeout, ServiceUnavailable
 
 
 class Receiving:
@@ -47,6 +47,9 @@ class BoundedRequest(Request):
                         raise ServiceUnavailable("too many bodies are being received", headers={"Retry-After": "1"})
                     parts.append(data)
             self.body = b"".join(parts)
+        except PayloadTooLarge:
+            _stop_reading(stream)
+            raise
         except TimeoutError:
             _stop_reading(stream)
             raise RequestTimeout("the body did not arrive in time") from None
@@ -57,3 +60,4 @@ class BoundedRequest(Request):
 def _stop_reading(stream: Any) -> None:
     stream.request_body = None  # else Sanic waits for the rest, and nothing ends that any more
     stream.keep_alive = False
+    stream.protocol.lingers = True

@@ -18,6 +18,7 @@ from sanic.http.constants import HTTP
 from webhookcore.settings import Settings
 from webhookcore_router.apps import App, internal_app, public_app
 from webhookcore_router.limits import Limits
+from webhookcore_router.lingering import LingeringHttpProtocol
 from webhookcore_router.router import Router
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ def _listen(host: str, port: int) -> socket.socket:
 async def _start(app: App, sock: socket.socket) -> Any:
     # What `app.run` would note here; without it Sanic sends an empty Alt-Svc with every answer.
     app.state.server_info.append(ApplicationServerInfo(settings={"version": HTTP.VERSION_1}))
-    server: Any = await app.create_server(sock=sock)  # Sanic's own types end here
+    server: Any = await app.create_server(sock=sock, protocol=LingeringHttpProtocol)  # Sanic's own types end here
     await server.startup()
     await server.before_start()
     await server.start_serving()

@@ -241,6 +241,24 @@ async def test_a_byte_more_is_refused_before_it_is_read(town: Scene) -> None:
     check(await town.post(body), 413, "payload_too_large")
 
 
+async def test_who_is_refused_while_sending_can_read_the_answer(town: Scene) -> None:
+    """The router reads on for a moment and drops it: closed at once, the connection would be reset, and the answer with
+    it. Who sends on is cut off.
+    """
+    head = post(PATH, padded(meta.text("ride", number()), LIMIT + 1))[: -LIMIT - 1]
+    async with asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", town.router.public_port)
+        writer.write(head + b"x" * 1_000_000)
+        check(await read_answer(reader), 413, "payload_too_large")
+        assert await reader.read() == b""  # the end, not a reset
+        writer.write(b"x" * 1_000_000)
+        await writer.drain()
+        with pytest.raises(ConnectionError):
+            while True:
+                writer.write(b"x" * 1_000_000)
+                await writer.drain()
+
+
 async def test_chunks_without_end_are_refused_while_they_come(town: Scene) -> None:
     """A chunked body that never ends is counted while it is read: 413 as soon as it is over 3 MiB."""
     head = post(PATH, b"", "Transfer-Encoding: chunked", length=False)
