@@ -13,7 +13,9 @@ from webhookcore.delivery import breaker
 from webhookcore.delivery.breaker import CLOSED, BreakerState, Circuit
 from webhookcore.delivery.window import Window
 from webhookcore.store import breakers as store
+from webhookcore.store import inbox
 from webhookcore.store.database import UNAVAILABLE, Connection, Database
+from webhookcore.store.rows import Row
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.25
@@ -63,9 +65,23 @@ class Breakers:
         state = breaker.probing(self._states[service], me, now, self._probe_time)
         if not await store.take_probe(conn, service=service, state=state, now=now):
             return False
+        self._probes_as(service, me, state)
+        return True
+
+    async def claim_probe(self, conn: Connection, service: str, me: UUID) -> Row | None:
+        """A waiting row of this service together with the right to the probe: both or neither, so that what is not
+        sent is not charged.
+        """
+        now = self._database.now()
+        state = breaker.probing(self._states[service], me, now, self._probe_time)
+        row = await inbox.claim_probe(conn, me=me, route=service, state=state, now=now)
+        if row is not None:
+            self._probes_as(service, me, state)
+        return row
+
+    def _probes_as(self, service: str, me: UUID, state: BreakerState) -> None:
         self._states[service] = state
         self._probes[service] = me
-        return True
 
     def record(self, service: str, *, failed: bool) -> None:
         """A delivery that was no probe ended."""

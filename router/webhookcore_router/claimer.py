@@ -98,11 +98,9 @@ class Claimer:
                 continue
             me = await self._lease.certain(conn)
             with self._lease.at_stake():
-                rows = await inbox.claim(conn, me=me, rooms={route: 1}, now=self._database.now())
-                if rows and await self._breakers.take_probe(conn, route, me):
-                    self._dispatcher.probe(me, rows[0])
-                else:
-                    self._settler.release(me, rows)
+                row = await self._breakers.claim_probe(conn, route, me)
+            if row is not None:
+                self._dispatcher.probe(me, row)
 
     async def _expire(self, conn: Connection) -> None:
         """Parked events past their route's `maxAgeMinutes` become dead letters, uncharged."""

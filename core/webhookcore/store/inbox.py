@@ -4,6 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from psycopg import Rollback
+
+from webhookcore.delivery.breaker import BreakerState
+from webhookcore.store import breakers
 from webhookcore.store.database import Connection
 from webhookcore.store.locks import CLAIM
 from webhookcore.store.rows import DeadLetter, Row
@@ -26,6 +30,16 @@ async def claim(conn: Connection, *, me: UUID, rooms: Mapping[str, int], now: da
         rows = [Row(*values) for values in await cursor.fetchall()]
     rows.sort(key=lambda row: row.id)
     return rows
+
+
+async def claim_probe(conn: Connection, *, me: UUID, route: str, state: BreakerState, now: datetime) -> Row | None:
+    """Takes one waiting row of a route over and writes its breaker's `state` (half open, owned): both or neither."""
+    async with conn.transaction() as transaction:
+        rows = await claim(conn, me=me, rooms={route: 1}, now=now)
+        if rows and await breakers.take_probe(conn, service=route, state=state, now=now):
+            return rows[0]
+        raise Rollback(transaction)
+    return None
 
 
 async def _lock_claims(conn: Connection) -> bool:

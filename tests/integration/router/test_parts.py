@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from psycopg import Connection
@@ -307,3 +308,34 @@ def test_a_port_that_is_taken(host: str) -> None:
         port = first.getsockname()[1]
         with pytest.raises(server.PortTakenError, match=f"port {port} cannot be listened on: Address already in use"):
             server._listen(host, port)
+
+
+# -- the probe of an open breaker -----------------------------------------------------------------------------------
+
+
+async def test_who_comes_second_to_a_probe_charges_nothing(
+    database_url: str, tmp_path: Path, services: dict[str, FakeService]
+) -> None:
+    """A row is claimed together with the right to the probe, or not at all: while another router has that right the
+    event stays unclaimed and uncharged, and when it is sent at last it is a first attempt.
+    """
+    other = uuid4()
+    async with router(database_url, tmp_path, routes(services)) as it:
+        with connect(database_url) as conn:
+            conn.execute(
+                "INSERT INTO circuit_breakers (service, state, failures, opened_at, probe_at, probe_owner, updated_at) "
+                "VALUES ('mobility', 'half_open', 1, now(), now() + interval '1 hour', %s, now())",
+                [other],
+            )
+            async with it.database.connection() as its:
+                await it.breakers.exchange(its)
+                await submit(it, meta.text("taxi", number()))
+                assert await it.breakers.claim_probe(its, "mobility", it.lease.me) is None
+            waiting = conn.execute("SELECT owner, attempts FROM inbox").fetchall()
+            assert waiting == [{"owner": None, "attempts": 0}]
+            breaker = conn.execute("SELECT state, probe_owner FROM circuit_breakers").fetchall()
+            assert breaker == [{"state": "half_open", "probe_owner": other}]
+
+            conn.execute("UPDATE circuit_breakers SET probe_at = now()")
+            await settled(conn)
+    assert [request.headers["x-wa-attempt"] for request in services["mobility"].requests] == ["1"]

@@ -254,9 +254,13 @@ async def test_who_is_refused_while_sending_can_read_the_answer(town: Scene) -> 
         writer.write(b"x" * 1_000_000)
         await writer.drain()
         with pytest.raises(ConnectionError):
-            while True:
-                writer.write(b"x" * 1_000_000)
-                await writer.drain()
+            await send_without_end(writer)
+
+
+async def send_without_end(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"x" * 1_000_000)
+        await writer.drain()
 
 
 async def test_chunks_without_end_are_refused_while_they_come(town: Scene) -> None:
