@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 resolve() {
     output=$1
     shift
-    .venv/bin/uv pip compile --quiet pyproject.toml --extra local --group dev --universal --python-version 3.11 \
+    .venv/bin/uv pip compile --quiet pyproject.toml --extra local --extra operator --group dev \
+        --universal --python-version 3.11 \
         --generate-hashes --no-header --no-emit-index-url --output-file "$output" "$@"
 }
 
