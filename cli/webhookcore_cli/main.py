@@ -17,8 +17,10 @@ from webhookcore_cli.options import (
     DataDirOption,
     InternalPortOption,
     JsonOption,
+    NamespaceOption,
     PortOption,
     TolerateOption,
+    WaitOption,
 )
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, EXIT_FAILED, TroubleError
 
@@ -202,6 +204,57 @@ def jobs(
     output.print_table(jobs.PLAN_COLUMNS, [jobs.plan_row(plan, newest.get(plan.name), now) for plan in planned])
     if last:
         output.print_table(jobs.RUN_COLUMNS, [jobs.run_row(run) for run in last])
+
+
+# What only the pods of a cluster call; the Helm chart says how.
+
+
+@app.command(hidden=True)
+def postgres(
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on every address.")] = 5432,
+) -> None:
+    """Run the embedded Postgres for other pods until SIGTERM: role and database `webhookcore`, $POSTGRES_PASSWORD."""
+    from webhookcore_cli import parts
+
+    parts.postgres(data_dir, port)
+
+
+@app.command("example-services", hidden=True)
+def example_services(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="The services' names, and so their paths.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on every address.")] = 8080,
+) -> None:
+    """Run example services for other pods until SIGTERM, and an example Graph API under /v23.0."""
+    from webhookcore_cli import parts
+
+    parts.example_services(names, port)
+
+
+@app.command("apply-config", hidden=True)
+def apply_config(
+    config_map: Annotated[str, typer.Argument(metavar="CONFIGMAP", help="The ConfigMap with a WebhookCoreConfig.")],
+    namespace: NamespaceOption,
+    owned: Annotated[bool, typer.Option(help="Let the resource go when the ConfigMap goes.")] = True,
+    wait_seconds: WaitOption = 120,
+) -> None:
+    """Apply the WebhookCoreConfig that a ConfigMap holds, once its kind is served."""
+    from webhookcore_cli import parts
+
+    name = parts.apply_config(config_map, namespace, owned=owned, wait_seconds=wait_seconds)
+    typer.echo(f"WebhookCoreConfig {namespace}/{name} is applied.")
+
+
+@app.command("check-install", hidden=True)
+def check_install(
+    operator_url: Annotated[str, typer.Argument(metavar="URL", help="Where the operator answers.")],
+    wait_seconds: WaitOption = 120,
+) -> None:
+    """Look whether an operator is ready and the resource is served."""
+    from webhookcore_cli import parts
+
+    parts.check_install(operator_url, wait_seconds)
+    typer.echo("An operator is ready, and the API server serves WebhookCoreConfig.")
 
 
 def main() -> None:

@@ -29,3 +29,5 @@ RevealOption = Annotated[
 RouteOption = Annotated[str | None, typer.Option(help="Only this route's.")]
 SinceOption = Annotated[str | None, typer.Option(help="Made at or after: 2025-11-24T19:00 (UTC), or 30m, 2h, 7d ago.")]
 UntilOption = Annotated[str | None, typer.Option(help="Made before; written like --since.")]
+NamespaceOption = Annotated[str, typer.Option(envvar="POD_NAMESPACE", help="The namespace; in a pod its own.")]
+WaitOption = Annotated[float, typer.Option(min=1, help="Seconds to wait for what is only about to be there.")]

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import os
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from webhookcore.settings import DLQ_PROCESSOR_NEEDS, ROUTER_NEEDS, SESSION_CLEANUP_NEEDS, Need
 from webhookcore_cli import configuration, which_system
-from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
+from webhookcore_cli.trouble import EXIT_CONFIGURATION, EXIT_FAILED, TroubleError
+
+_T = TypeVar("_T")
 
 _MIGRATE_NEEDS: Final = frozenset({Need.DATABASE})
 _RUN_NEEDS: Final[frozenset[Need]] = frozenset()
@@ -72,3 +75,41 @@ def migrate(config: Path | None) -> int:
     from webhookcore_workers.migrate import main
 
     return main(url)
+
+
+def postgres(data_dir: Path, port: int) -> None:
+    """The embedded Postgres for other pods, until SIGTERM."""
+    from webhookcore_cli.trial import postgres as trial
+
+    trial.serve(data_dir, port, os.environ)
+
+
+def example_services(names: Sequence[str], port: int) -> None:
+    """Example services for other pods, until SIGTERM."""
+    from webhookcore_cli.local.console import Console
+    from webhookcore_cli.trial import services as trial
+
+    asyncio.run(trial.serve(names, port, Console()))
+
+
+def apply_config(config_map: str, namespace: str, *, owned: bool, wait_seconds: float) -> str:
+    """Make or bring up to date the resource that a ConfigMap holds; its name."""
+    from webhookcore_operator.hooks.apply_config import apply_config
+
+    return _hook(apply_config(config_map, namespace, owned=owned, seconds=wait_seconds))
+
+
+def check_install(operator_url: str, wait_seconds: float) -> None:
+    """Look whether an operator is ready and the resource is served."""
+    from webhookcore_operator.hooks.check_install import check_install
+
+    _hook(check_install(operator_url, wait_seconds))
+
+
+def _hook(work: Coroutine[Any, Any, _T]) -> _T:
+    from webhookcore_operator.hooks.trouble import HookError
+
+    try:
+        return asyncio.run(work)
+    except HookError as error:
+        raise TroubleError(str(error), EXIT_CONFIGURATION if error.final else EXIT_FAILED) from None

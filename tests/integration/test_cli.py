@@ -36,10 +36,13 @@ COMMANDS = [
 ]
 
 
+FOR_PODS = ["postgres", "example-services", "apply-config", "check-install"]
+
+
 # Help
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *FOR_PODS])
 def test_every_command_explains_itself(webhookcore: Command, command: str) -> None:
     """Without a config, a database, or anything that runs."""
     answer = webhookcore(*command.split(), "--help")
@@ -53,7 +56,8 @@ def test_the_list_of_commands_is_whole(webhookcore: Command) -> None:
     for command in COMMANDS:
         assert command.split()[0] in out
     assert "--install-completion" in out
-    assert len(app.registered_commands) + 3 == len(COMMANDS)
+    assert len([command for command in app.registered_commands if not command.hidden]) + 3 == len(COMMANDS)
+    assert {command.name for command in app.registered_commands if command.hidden} <= {*FOR_PODS, None}
 
 
 def test_the_version_is_told(webhookcore: Command) -> None:

@@ -12,6 +12,7 @@ from webhookcore_cli.local.small_http import Answer, Request, SmallServer
 from webhookcore_cli.masking import masked
 
 LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
+GRAPH_API_PATH: Final = "/v23.0"
 _SHOWN: Final = 60
 
 
@@ -30,12 +31,12 @@ class ExampleServices:
 
     def __init__(self, routes: Mapping[str, Route], port: int, console: Console) -> None:
         self.names = [route.name for route in routes.values()]
-        self.server = SmallServer(self._receive, port)
+        self.server = SmallServer(self.receive, port)
         self._routes = routes
         self._console = console
         self._done: dict[str, None] = {}
 
-    def _receive(self, request: Request) -> Answer:
+    def receive(self, request: Request) -> Answer:
         route = self._routes.get(urlsplit(request.target).path)
         if route is None:
             return Answer(404)
@@ -52,15 +53,15 @@ class ExampleGraphApi:
     """Takes the menus that the router sends and shows them."""
 
     def __init__(self, console: Console, port: int = 0) -> None:
-        self.server = SmallServer(self._receive, port)
+        self.server = SmallServer(self.receive, port)
         self._console = console
         self._count = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}/v23.0"
+        return f"http://127.0.0.1:{self.server.port}{GRAPH_API_PATH}"
 
-    def _receive(self, request: Request) -> Answer:
+    def receive(self, request: Request) -> Answer:
         try:
             message = json.loads(request.body)
             text = describe_menu(message)

@@ -30,9 +30,18 @@ class EmbeddedPostgres:
     """
 
     def __init__(
-        self, data: Path, log: Path, *, settings: Mapping[str, str] | None = None, port: int | None = None
+        self,
+        data: Path,
+        log: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        port: int | None = None,
+        clients: str | None = None,
     ) -> None:
-        """`port`: listen on 127.0.0.1 too, without a password; for tests alone."""
+        """`port`: listen on 127.0.0.1 too, without a password; for tests alone.
+
+        `clients`: the text of a pg_hba.conf, for a server that the settings let listen to others.
+        """
         self.data = data.absolute()
         self.log = log.absolute()
         self.port = port
@@ -41,6 +50,8 @@ class EmbeddedPostgres:
         self._account = account_for(os.geteuid())
         self._programs = find_programs(self._account)
         self.socket_dir = self._make_socket_dir()
+        if clients is not None:
+            self._settings["hba_file"] = str(self._write_clients(clients))
 
     def url(self, database: str = "postgres", *, tcp: bool = False) -> str:
         """A connection URL over the socket, or over the loopback port that was asked for."""
@@ -84,7 +95,7 @@ class EmbeddedPostgres:
 
     @property
     def _socket_number(self) -> int:
-        return self.port or 5432
+        return self.port or int(self._settings.get("port", 5432))
 
     def _make_socket_dir(self) -> Path:
         """A folder of its own: a socket's path may hold 107 bytes, and a data folder's path may be longer."""
@@ -95,6 +106,12 @@ class EmbeddedPostgres:
         if self._account is not None:
             os.chown(folder, self._account.uid, self._account.gid)
         return folder
+
+    def _write_clients(self, clients: str) -> Path:
+        path = self.socket_dir / "pg_hba.conf"
+        path.write_text(clients)
+        path.chmod(0o644)
+        return path
 
     def _make_folder(self) -> None:
         """Initdb beside the folder, then rename: an interrupted one leaves no half-made cluster."""

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on a loopback port: what example services and the services of tests are made of."""
+"""A small HTTP/1.1 server, on a loopback port unless told otherwise: example services and tests are made of it."""
 
 import asyncio
 import inspect
@@ -46,16 +46,17 @@ Handler = Callable[[Request], Answer | Awaitable[Answer]]
 class SmallServer:
     """Serves `handler` until it is stopped; may be started again on the same port."""
 
-    def __init__(self, handler: Handler, port: int = 0) -> None:
-        """Port 0: any free one, chosen at the first start and kept."""
+    def __init__(self, handler: Handler, port: int = 0, *, host: str = LOOPBACK) -> None:
+        """Port 0: any free one, chosen at the first start and kept. An empty host: every address."""
         self.handler = handler
         self.port = port
+        self._host = host
         self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), LOOPBACK, self.port)
+        self._server = await loop.create_server(lambda: _Connection(self), self._host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
