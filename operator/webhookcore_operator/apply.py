@@ -1,0 +1,122 @@
+"""Makes a child what was rendered, by server-side apply, and writes nothing where nothing changed."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from webhookcore_operator.api import Api, ApiError
+from webhookcore_operator.kinds import DEPLOYMENT, Kind, kind_of
+from webhookcore_operator.render.inputs import Manifest
+from webhookcore_operator.surplus import removals
+
+
+class Outcome(StrEnum):
+    """What applying a child came to."""
+
+    SKIPPED = "skipped"
+    """It is as it was after the last apply."""
+    SAME = "same"
+    """It had changed, but nothing that is ours."""
+    CREATED = "created"
+    CHANGED = "changed"
+    """Something else was wanted than before."""
+    REPAIRED = "repaired"
+    """Somebody else had changed what is ours: drift."""
+
+
+class StrangerError(Exception):
+    """An object of that name is somebody else's."""
+
+
+class RefusedError(Exception):
+    """The API server does not take the object as rendered; the message is its own."""
+
+
+class ChangedMeanwhileError(Exception):
+    """The object is not as it was read any more: read and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A child as it is now, and how it came to be so."""
+
+    live: Manifest
+    outcome: Outcome
+
+
+def owned_by(live: Manifest, uid: str) -> bool:
+    """Whether the object has this owner's reference: one of a vanished owner of the same name has another UID."""
+    return any(owner.get("uid") == uid for owner in live["metadata"].get("ownerReferences") or ())
+
+
+class Applier:
+    """Remembers what each apply came to: for as long as neither what is wanted nor what is there changes, there is
+    nothing to do. What is live is never compared with what is rendered: the server fills in defaults.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._last: dict[tuple[str, str, str], tuple[str, str]] = {}
+
+    async def apply(self, wanted: Manifest, live: Manifest | None) -> Applied:
+        """Raises StrangerError, RefusedError or ChangedMeanwhileError besides what a request raises."""
+        kind, metadata = kind_of(wanted), wanted["metadata"]
+        if live is not None and not owned_by(live, metadata["ownerReferences"][0]["uid"]):
+            raise StrangerError(f"a {kind.name} {metadata['name']} that is not this resource's is in the way")
+        place, digest = (kind.name, metadata["namespace"], metadata["name"]), _digest(wanted)
+        before = self._last.get(place)
+        if live is not None and before == (digest, live["metadata"]["resourceVersion"]):
+            return Applied(live, Outcome.SKIPPED)
+        try:
+            now = await self._write(kind, wanted, live)
+        except ApiError as error:
+            now = await self._refused(kind, wanted, live, error)
+        self._last[place] = (digest, now["metadata"]["resourceVersion"])
+        return Applied(now, _outcome(live, now, known=before is not None and before[0] == digest))
+
+    def forget(self, live: Manifest) -> None:
+        """It was deleted."""
+        metadata = live["metadata"]
+        self._last.pop((live["kind"], metadata["namespace"], metadata["name"]), None)
+
+    async def _write(self, kind: Kind, wanted: Manifest, live: Manifest | None) -> Manifest:
+        namespace, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]
+        body = wanted
+        if live is not None:  # so that one who comes late gets a conflict instead of its way
+            body = {
+                **wanted,
+                "metadata": {**wanted["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]},
+            }
+        now = await self._api.apply(kind, namespace, name, body)
+        surplus = removals(wanted, now)
+        return await self._api.patch(kind, namespace, name, surplus) if surplus else now
+
+    async def _refused(self, kind: Kind, wanted: Manifest, live: Manifest | None, error: ApiError) -> Manifest:
+        if error.conflict:
+            raise ChangedMeanwhileError(str(error)) from error
+        if not (error.invalid or error.forbidden or error.status == HTTPStatus.BAD_REQUEST):
+            raise error
+        # What cannot be changed is made anew, except for the Deployment: its pods serve.
+        if error.invalid and live is not None and kind is not DEPLOYMENT and "immutable" in error.message:
+            await self._api.delete(kind, live)
+            self.forget(live)
+            try:
+                return await self._write(kind, wanted, None)
+            except ApiError as again:
+                error = again
+        raise RefusedError(f"{kind.name} {wanted['metadata']['name']}: {error.message}") from error
+
+
+def _outcome(live: Manifest | None, now: Manifest, *, known: bool) -> Outcome:
+    if live is None or live["metadata"]["uid"] != now["metadata"]["uid"]:
+        return Outcome.REPAIRED if known else Outcome.CREATED
+    if live["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]:
+        return Outcome.SAME
+    return Outcome.REPAIRED if known else Outcome.CHANGED
+
+
+def _digest(manifest: Any) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""The migration gate: routers and jobs of a new image or database run only when its migration has succeeded. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any, Final
+
+from webhookcore_operator.render.inputs import Manifest
+
+FIRST_WAIT: Final = timedelta(minutes=1)
+LONGEST_WAIT: Final = timedelta(minutes=10)
+MIGRATED: Final = ("Migrated", "the database has this image's schema")
+MIGRATING: Final = "Migrating"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the status remembers: a Job may be pruned by anybody."""
+
+    done: str = ""
+    """The hash of the last migration that succeeded."""
+    failed: str = ""
+    """The hash of the migration that failed last, while it has not succeeded."""
+    failures: int = 0
+    last_failure: datetime | None = None
+
+
+class Step(Enum):
+    """What to do with the Job."""
+
+    NOTHING = auto()
+    CREATE = auto()
+    DELETE = auto()
+    """It has failed and is due again: deleted first, made when it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The decision."""
+
+    open: bool
+    """Whether what needs this migration may run."""
+    step: Step
+    memory: Memory
+    reason: str
+    message: str
+    again_at: datetime | None = None
+
+    @property
+    def status(self) -> str:
+        return "True" if self.open else "False"
+
+
+def decide(wanted: str, memory: Memory, job: Manifest | None, log: str, now: datetime) -> Gate:
+    """`job` is the migration's Job of the hash `wanted`, None where there is none. `log` is the end of its log."""
+    if memory.done == wanted:
+        return Gate(True, Step.NOTHING, Memory(done=wanted), *MIGRATED)
+    if job is None:
+        if memory.failed == wanted and (due := _due(memory)) is not None and now < due:
+            return Gate(False, Step.NOTHING, memory, "MigrationFailed", _told(memory, log), due)
+        return Gate(False, Step.CREATE, memory, MIGRATING, "the migration Job is being made")
+    if _finished(job, "Complete"):
+        return Gate(True, Step.NOTHING, Memory(done=wanted), *MIGRATED)
+    if (failed := _finished(job, "Failed")) is not None:
+        memory = _remembered(wanted, memory, datetime.fromisoformat(failed["lastTransitionTime"]))
+        return _failed(memory, job, log, now)
+    return Gate(False, Step.NOTHING, memory, MIGRATING, f"the Job {job['metadata']['name']} is running")
+
+
+def _remembered(wanted: str, memory: Memory, at: datetime) -> Memory:
+    """With this failure, counted once."""
+    if memory.failed != wanted:
+        return Memory(memory.done, wanted, 1, at)
+    return memory if memory.last_failure == at else Memory(memory.done, wanted, memory.failures + 1, at)
+
+
+def _failed(memory: Memory, job: Manifest, log: str, now: datetime) -> Gate:
+    """The Job stays to be looked at until the next try is due."""
+    due = _due(memory)
+    if due is not None and now < due:
+        return Gate(False, Step.NOTHING, memory, "MigrationFailed", _told(memory, log, job), due)
+    return Gate(False, Step.DELETE, memory, "MigrationFailed", _told(memory, log, job), now + timedelta(seconds=2))
+
+
+def _due(memory: Memory) -> datetime | None:
+    if memory.last_failure is None:
+        return None
+    wait: timedelta = min(FIRST_WAIT * 2 ** min(memory.failures - 1, 8), LONGEST_WAIT)
+    return memory.last_failure + wait
+
+
+def _told(memory: Memory, log: str, job: Manifest | None = None) -> str:
+    look = f"kubectl logs job/{job['metadata']['name']}" if job else "it is tried again"
+    ended = f"; it said: {log}" if log else ""
+    return f"the migration failed {memory.failures} time(s), last at {memory.last_failure:%FT%TZ}{ended} ({look})"
+
+
+def _finished(job: Manifest, how: str) -> dict[str, Any] | None:
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition["type"] == how and condition["status"] == "True":
+            found: dict[str, Any] = condition
+            return found
+    return None

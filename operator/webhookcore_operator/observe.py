@@ -1,0 +1,103 @@
+"""What the children say of themselves: the rollout, the routers, the scheduled tasks. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from webhookcore_operator import scale
+from webhookcore_operator.conditions import FALSE, ROLLING_OUT, TRUE, UNKNOWN, Condition, Type
+from webhookcore_operator.render.inputs import Manifest
+from webhookcore_operator.render.names import LABEL_COMPONENT, Part
+
+TASKS: Final = (Part.DLQ_PROCESSOR, Part.SESSION_CLEANUP)
+_BROKEN: Final = frozenset({
+    "CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError", "ErrImageNeverPull", "ErrImagePull",
+    "ImageInspectError", "ImagePullBackOff", "InvalidImageName", "RunContainerError",
+})  # fmt: skip
+"""Why a container waits, where waiting does not help."""
+
+
+def rollout(deployment: Manifest, pods: Iterable[Manifest]) -> Condition:
+    """Whether the routers are what was applied. `pods` are the routers', looked at while a rollout is under way."""
+    if scale.settled(deployment):
+        return Condition(Type.SPEC_APPLIED, TRUE, "Applied", "what runs is what the spec says")
+    broken = [words for pod in pods if (words := _broken(pod))]
+    progress = _conditions(deployment).get("Progressing") or {}
+    failure = _conditions(deployment).get("ReplicaFailure") or {}
+    if failure.get("status") == TRUE:
+        return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", f"pods cannot be made: {failure.get('message')}")
+    if broken:
+        return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", "; ".join(sorted(broken)[:3]))
+    if progress.get("status") == FALSE:
+        return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", str(progress.get("message")))
+    status = deployment.get("status") or {}
+    done, wanted = status.get("updatedReplicas", 0), deployment["spec"].get("replicas", 1)
+    return Condition(Type.SPEC_APPLIED, FALSE, ROLLING_OUT, f"{done} of {wanted} routers are new; waiting for the rest")
+
+
+def _conditions(live: Manifest) -> Mapping[str, dict[str, Any]]:
+    return {each["type"]: each for each in (live.get("status") or {}).get("conditions") or ()}
+
+
+def _broken(pod: Manifest) -> str:
+    """Why it cannot start, or nothing."""
+    status = pod.get("status") or {}
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in _BROKEN:
+            ended = (container.get("lastState") or {}).get("terminated") or {}
+            said = (ended.get("message") or waiting.get("message") or "").strip()
+            return f"the pod {pod['metadata']['name']}: {waiting['reason']}: {said}"[:700]
+    return ""
+
+
+def routers(deployment: Manifest | None) -> Condition:
+    """Whether somebody answers Meta."""
+    if deployment is None:
+        return Condition(Type.ROUTER_AVAILABLE, FALSE, "NoRouter", "there is no router yet")
+    ready = (deployment.get("status") or {}).get("readyReplicas", 0)
+    message = f"{ready} of {deployment['spec'].get('replicas', 1)} routers are ready"
+    if ready:
+        return Condition(Type.ROUTER_AVAILABLE, TRUE, "RouterReady", message)
+    return Condition(Type.ROUTER_AVAILABLE, FALSE, "NoRouterReady", message)
+
+
+def scheduled_tasks(cron_jobs: Mapping[str, Manifest], jobs: Sequence[Manifest]) -> list[dict[str, Any]]:
+    """The status's list. Runs that were started by hand count as any other."""
+    tasks = []
+    for name in TASKS:
+        if name not in cron_jobs:
+            continue
+        told = cron_jobs[name].get("status") or {}
+        runs = [job for job in jobs if (job["metadata"].get("labels") or {}).get(LABEL_COMPONENT) == name]
+        successes = [job["status"]["completionTime"] for job in runs if _ended(job, "Complete")]
+        last = max([*successes, *filter(None, [told.get("lastSuccessfulTime")])], default=None)
+        failed = [ended for job in runs if (ended := _ended(job, "Failed"))]
+        task = {
+            "name": str(name),
+            "lastScheduleTime": told.get("lastScheduleTime"),
+            "lastSuccessfulTime": last,
+            "consecutiveFailures": sum(1 for ended in failed if last is None or ended > last),
+        }
+        tasks.append({field: value for field, value in task.items() if value is not None})
+    return tasks
+
+
+def _ended(job: Manifest, how: str) -> str:
+    """When it ended so, or nothing."""
+    condition = _conditions(job).get(how) or {}
+    return str(condition["lastTransitionTime"]) if condition.get("status") == TRUE else ""
+
+
+def tasks_healthy(tasks: Sequence[Mapping[str, Any]]) -> Condition:
+    """Whether the last run of each task that ran has succeeded."""
+    if not tasks:
+        return Condition(Type.SCHEDULED_TASKS_HEALTHY, UNKNOWN, "NoTasks", "there are no CronJobs yet")
+    failing = [task for task in tasks if task["consecutiveFailures"]]
+    if failing:
+        words = "; ".join(
+            f"{task['name']} failed {task['consecutiveFailures']} time(s) since its last success (kubectl get jobs "
+            f"-l {LABEL_COMPONENT}={task['name']}, then kubectl logs job/...)"
+            for task in failing
+        )
+        return Condition(Type.SCHEDULED_TASKS_HEALTHY, FALSE, "JobFailed", words)
+    return Condition(Type.SCHEDULED_TASKS_HEALTHY, TRUE, "Healthy", "no run has failed since the last success")

@@ -1,0 +1,178 @@
+"""The operator's process: leads or waits, watches and resyncs, and stops in order."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import kopf
+
+from webhookcore_operator.api import UNREACHABLE, Api, ApiError
+from webhookcore_operator.events import Recorder
+from webhookcore_operator.handlers import registry_for, settings
+from webhookcore_operator.kinds import CONFIG, MONITORING
+from webhookcore_operator.leader import Leadership, NotLeaderError, Times
+from webhookcore_operator.metrics import Metrics
+from webhookcore_operator.reconcile import Reconciler
+from webhookcore_operator.serve import Health, serving
+from webhookcore_operator.work_queue import Key, WorkQueue
+
+_STOP_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class MisconfiguredError(Exception):
+    """The operator's environment lacks something or makes no sense; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator's own Deployment tells it."""
+
+    image: str
+    """The operator's own image, for resources that name none."""
+    namespace: str
+    """Where its Lease is."""
+    identity: str
+    watched: tuple[str, ...] = ()
+    """Namespaces; empty: all."""
+    resync_seconds: float = 120.0
+    port: int = 8080
+    times: Times = field(default_factory=Times)
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Self:
+        """Raises MisconfiguredError."""
+        image = environ.get("WEBHOOKCORE_OPERATOR_IMAGE", "").strip()
+        if not image:
+            raise MisconfiguredError("WEBHOOKCORE_OPERATOR_IMAGE must name the operator's own image")
+        watched = environ.get("WEBHOOKCORE_WATCH_NAMESPACES", "")
+        try:
+            resync = float(environ.get("WEBHOOKCORE_RESYNC_SECONDS", "120"))
+            port = int(environ.get("WEBHOOKCORE_OPERATOR_PORT", "8080"))
+        except ValueError as error:
+            raise MisconfiguredError(
+                f"WEBHOOKCORE_RESYNC_SECONDS and WEBHOOKCORE_OPERATOR_PORT must be numbers: {error}"
+            ) from None
+        if resync < 1:
+            raise MisconfiguredError("WEBHOOKCORE_RESYNC_SECONDS must be at least 1")
+        return cls(
+            image,
+            environ.get("POD_NAMESPACE") or "default",
+            environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+            tuple(name for part in watched.split(",") if (name := part.strip())),
+            resync,
+            port,
+        )
+
+
+async def operate(options: Options) -> int:
+    """Runs until SIGTERM or SIGINT; the exit code: 0, or 1 where it cannot go on."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    metrics = Metrics()
+    leadership = Leadership(identity=options.identity, namespace=options.namespace, times=options.times)
+    health = Health(leadership, stale_seconds=options.resync_seconds * 3)
+    plain, gated = await Api.connect(), await Api.connect(leadership.gate)
+    stopping = asyncio.create_task(stop.wait())
+    async with serving(options.port, health, metrics):
+        try:
+            acquiring = asyncio.create_task(leadership.acquire(plain))
+            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if acquiring.done():
+                acquiring.result()
+                return await _lead(options, plain, gated, leadership, health, metrics, stopping)
+            acquiring.cancel()
+            return 0
+        finally:
+            stopping.cancel()
+            await leadership.release(plain)
+            await gated.close()
+            await plain.close()
+
+
+async def _lead(  # noqa: PLR0917 - what the process is made of
+    options: Options,
+    plain: Api,
+    gated: Api,
+    leadership: Leadership,
+    health: Health,
+    metrics: Metrics,
+    stopping: asyncio.Task[bool],
+) -> int:
+    leadership.watch()
+    metrics.leader.set(1)
+    kinds = frozenset([kind.name for kind in MONITORING if await gated.serves(kind)])
+    recorder = Recorder(gated, options.identity)
+    reconciler = Reconciler(gated, image=options.image, monitoring=kinds, metrics=metrics, recorder=recorder)
+    queue = WorkQueue(reconciler.reconcile)
+    metrics.depth.set_function(lambda: queue.depth)
+    stop_kopf = asyncio.Event()
+    watching = asyncio.create_task(
+        kopf.operator(
+            registry=registry_for(queue, kinds),
+            settings=settings(),
+            standalone=True,
+            clusterwide=not options.watched,
+            namespaces=options.watched,
+            stop_flag=stop_kopf,
+        ),
+        name="watching",
+    )
+    parts = [
+        asyncio.create_task(leadership.keep(plain), name="lease"),
+        asyncio.create_task(queue.run(), name="queue"),
+        asyncio.create_task(_resync(options, gated, queue, health, metrics), name="resync"),
+        watching,
+    ]
+    try:
+        await asyncio.wait({*parts, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return _verdict(parts)
+    finally:
+        metrics.leader.set(0)
+        stop_kopf.set()
+        await asyncio.wait({watching}, timeout=_STOP_SECONDS)
+        for part in parts:
+            part.cancel()
+        await asyncio.wait(parts, timeout=_STOP_SECONDS)
+
+
+def _verdict(parts: list[asyncio.Task[None]]) -> int:
+    """The exit code after one of the parts ended, or none of them when somebody asked to stop."""
+    for part in parts:
+        if part.done():
+            error = None if part.cancelled() else part.exception()
+            if isinstance(error, NotLeaderError):
+                _log.error("%s: another replica goes on", error)
+            else:
+                _log.critical("the operator's %s ended by a defect", part.get_name(), exc_info=error)
+            return 1
+    return 0
+
+
+async def _resync(options: Options, api: Api, queue: WorkQueue, health: Health, metrics: Metrics) -> None:
+    """Looks at everything now and then: watches lose what happens while they are away."""
+    known: set[Key] = set()
+    while True:
+        try:
+            found = [each for namespace in options.watched or ("",) for each in await api.list_all(CONFIG, namespace)]
+        except (ApiError, *UNREACHABLE) as error:
+            _log.warning("resync failed, again in %.0f s: %s", _RETRY_SECONDS, error or type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found}
+        for key in sorted(keys | known):
+            queue.add(key)
+        known = keys
+        metrics.last_resync.set_to_current_time()
+        health.resynced()
+        await asyncio.sleep(options.resync_seconds * random.uniform(0.8, 1.2))  # noqa: S311 - it spreads load
