@@ -4,7 +4,8 @@
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-T ?= tests/unit tests/integration
+EVERYWHERE := tests/unit tests/integration
+T ?= $(EVERYWHERE)
 
 # A copied or moved checkout brings a .venv that points at the old place.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
@@ -33,11 +34,14 @@ demo: $(READY) ## Play a recorded day through the whole system and check what be
 	@$(BIN)/python -m demo $(ARGS)
 
 .PHONY: test
-test: $(READY) ## Run every test, with line and branch coverage (fails under 95 %)
+test: $(READY) ## Run every test, with line and branch coverage (fails under 95 %), and those on a cluster where one can be had
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(ARGS) $(T)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/python scripts/check_coverage.py
+ifeq ($(T),$(EVERYWHERE))
+	@$(BIN)/python -m tests.cluster test --where-possible $(ARGS)
+endif
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the tests of pure decisions
@@ -46,6 +50,18 @@ test-unit: $(READY) ## Run the tests of pure decisions
 .PHONY: test-integration
 test-integration: $(READY) ## Run the tests on a real Postgres and real HTTP services
 	@$(BIN)/pytest $(ARGS) tests/integration
+
+.PHONY: test-cluster
+test-cluster: $(READY) ## Run the tests on a Kubernetes cluster made for it (CLUSTER=build makes all that takes; KEEP=1 keeps it)
+	@$(BIN)/python -m tests.cluster test $(ARGS)
+
+.PHONY: cluster
+cluster: $(READY) ## Make a Kubernetes cluster to work with, or bring its image up to date, and show how to use it
+	@$(BIN)/python -m tests.cluster up $(ARGS)
+
+.PHONY: image
+image: $(READY) ## Build the image (IMAGE=name:tag BASE_IMAGE=python:3.13-slim-bookworm)
+	@IMAGE="$(IMAGE)" BASE_IMAGE="$(BASE_IMAGE)" sh scripts/image.sh
 
 .PHONY: bench
 bench: $(READY) ## Measure every figure beside its baseline (about 8 minutes; FIGURES=ack,dlq for some, QUICK=1 for less)
@@ -67,6 +83,15 @@ lint: $(READY) ## Check style, types, layers and that requirements.lock is curre
 format: $(READY) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+.PHONY: crd
+crd: $(READY) ## Make the CustomResourceDefinition (crds/webhookcoreconfigs.yaml) from core's settings
+	@$(BIN)/python -m webhookcore_operator.crd
+	@$(BIN)/python -m webhookcore_operator.crd charts/webhook-core/files/webhookcoreconfigs.yaml
+
+.PHONY: manifests
+manifests: ## Render the chart into build/manifests.yaml, for kubectl apply without Helm (ARGS="--set image.repository=...")
+	@sh scripts/manifests.sh $(ARGS)
 
 .PHONY: lock
 lock: $(READY) ## Bring requirements.lock up to date with pyproject.toml (newest versions: ARGS=--upgrade)

@@ -1,0 +1,102 @@
+"""Fixtures of the tests on a real cluster, which is made for the run, and what a failed test is explained with."""
+
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+
+import pytest
+from tests.cluster.support import clusters, image, storage, tools
+from tests.cluster.support.clusters import Cluster
+from tests.cluster.support.explain import explain
+from tests.cluster.support.kubectl import Kubectl
+from tests.cluster.support.namespace import Namespace, fresh_namespace
+
+TIMEOUT_SECONDS = 600
+EXPLAINED = pytest.StashKey[list[Kubectl]]()
+KEPT = pytest.StashKey[Cluster]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test on a cluster may take longer than others; the first one waits for the cluster too."""
+    for item in items:
+        if "tests/cluster" in item.path.as_posix() and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """While its namespaces are still there."""
+    report = yield
+    if report.failed and call.when in {"setup", "call"}:
+        for kubectl in item.stash.get(EXPLAINED, []):
+            report.sections.extend(explain(kubectl))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How to use the cluster that was kept."""
+    if (kept := config.stash.get(KEPT, None)) is not None:
+        terminalreporter.section(f"the cluster {kept.name} is kept")
+        terminalreporter.write_line(clusters.how_to_use(kept))
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """The run's cluster with the project's image; deleted at the end, kept with KEEP=1.
+
+    WEBHOOKCORE_CLUSTER names one that `make cluster` or KEEP=1 kept: it is used, and kept.
+    """
+    try:
+        found = tools.find()
+    except tools.MissingError as missing:
+        pytest.fail(f"no cluster: {missing}. Type: {missing.remedy}", pytrace=False)
+    named = os.environ.get("WEBHOOKCORE_CLUSTER", "")
+    with ExitStack() as stack:
+        made = clusters.existing(named, found) if named else None
+        if made is None:
+            clusters.sweep(found)
+            name = named or clusters.fresh_name()
+            stack.enter_context(clusters.held(name))
+            if named or os.environ.get("KEEP"):
+                clusters.keep(name)
+            else:
+                stack.callback(clusters.delete, name, found)
+            made = clusters.create(name, found)
+            storage.provide(made)
+        if (made.folder / clusters.KEPT).exists():
+            pytestconfig.stash[KEPT] = made
+        made.image = image.build(found)
+        made.load(made.image)
+        yield made
+
+
+@pytest.fixture
+def explained(request: pytest.FixtureRequest) -> Callable[[Kubectl], None]:
+    """Takes note of a namespace (by a kubectl in it) whose pods, events and logs explain the test if it fails."""
+    noted: list[Kubectl] = request.node.stash.setdefault(EXPLAINED, [])
+    return noted.append
+
+
+@pytest.fixture
+def namespaces(
+    cluster: Cluster, request: pytest.FixtureRequest, explained: Callable[[Kubectl], None]
+) -> Iterator[Callable[[], Namespace]]:
+    """Makes namespaces, each deleted after the test."""
+    prefix = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")
+    with ExitStack() as stack:
+
+        def make() -> Namespace:
+            made = stack.enter_context(fresh_namespace(cluster, prefix))
+            explained(made.kubectl)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def namespace(namespaces: Callable[[], Namespace]) -> Namespace:
+    """One of those."""
+    return namespaces()

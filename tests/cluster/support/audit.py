@@ -1,0 +1,78 @@
+"""The API server's audit log: who asked it for what, and what it answered."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+LOG: Final = "/var/log/kubernetes/audit.log"
+WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, once it was answered (a watch: once it began)."""
+
+    verb: str
+    user: str
+    group: str
+    resource: str
+    """With its subresource: `webhookcoreconfigs/status`."""
+    namespace: str
+    name: str
+    code: int
+    at: str
+    agent: str = field(default="", compare=False)
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_write(self) -> bool:
+        return self.verb in WRITES
+
+    @property
+    def account(self) -> str:
+        """`namespace/name` of the service account, "" for another user."""
+        return ":".join(self.user.split(":")[2:]).replace(":", "/") if ":serviceaccount:" in self.user else ""
+
+
+def parse(lines: Iterable[str]) -> list[Request]:
+    """Requests for resources, one each: of what has several stages the first that has an answer."""
+    seen: set[str] = set()
+    found = []
+    for line in lines:
+        event = json.loads(line)
+        target = event.get("objectRef")
+        if target is None or event["auditID"] in seen:
+            continue
+        seen.add(event["auditID"])
+        subresource = target.get("subresource")
+        found.append(
+            Request(
+                verb=event["verb"],
+                user=event["user"]["username"],
+                group=target.get("apiGroup", ""),
+                resource=target["resource"] + (f"/{subresource}" if subresource else ""),
+                namespace=target.get("namespace", ""),
+                name=target.get("name", ""),
+                code=event.get("responseStatus", {}).get("code", 0),
+                at=event["requestReceivedTimestamp"],
+                agent=event.get("userAgent", ""),
+                raw=event,
+            )
+        )
+    return found
+
+
+class AuditLog:
+    """What is written from here on: `log = cluster.audit(); ...; log.requests(account="system/operator")`."""
+
+    def __init__(self, read: Callable[[int], bytes], size: Callable[[], int], *, from_start: bool = False) -> None:
+        """`read(n)`: all bytes from the n-th on."""
+        self._read = read
+        self._start = 0 if from_start else size()
+
+    def requests(self, *, account: str = "") -> list[Request]:
+        """All, or those of the service account `namespace/name`. The server writes within a moment, not at once."""
+        text = self._read(self._start)
+        whole = text[: text.rfind(b"\n") + 1].decode()
+        return [found for found in parse(whole.splitlines()) if account in {"", found.account}]

@@ -1,0 +1,44 @@
+"""Volumes for claims: where kind brings no provisioner of its own, a few folders of the node."""
+
+from typing import Any, Final
+
+from tests.cluster.support.clusters import Cluster
+
+COUNT: Final = 32
+CLASS: Final = "standard"
+"""As kind's own."""
+FOLDER: Final = "/var/local/volumes"
+
+
+def provide(cluster: Cluster) -> None:
+    """Claims that name no class get a volume, each volume once."""
+    if cluster.kubectl.all("storageclasses"):
+        return
+    folders = [f"{FOLDER}/{number}" for number in range(COUNT)]
+    cluster.on_node("mkdir", "--parents", "--mode=0777", *folders)
+    cluster.kubectl.apply(_CLASS, *(_volume(number, path, cluster.node) for number, path in enumerate(folders)))
+
+
+_CLASS: Final[dict[str, Any]] = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "kubernetes.io/no-provisioner",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
+
+
+def _volume(number: int, path: str, node: str) -> dict[str, Any]:
+    on_this_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"volume-{number}"},
+        "spec": {
+            "storageClassName": CLASS,
+            "capacity": {"storage": "10Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "local": {"path": path},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_this_node]}]}},
+        },
+    }

@@ -1,0 +1,90 @@
+"""The ground that the other tests stand on: what a failed test shows, who is let in, what a killed run leaves."""
+
+import secrets
+
+import pytest
+from tests.cluster.support import clusters, manifests
+from tests.cluster.support.audit import Request
+from tests.cluster.support.clusters import Cluster
+from tests.cluster.support.explain import explain
+from tests.cluster.support.kubectl import CommandError, eventually
+from tests.cluster.support.namespace import Namespace
+
+
+def test_a_failed_test_is_explained(namespace: Namespace) -> None:
+    """By its pods, its events, and the logs of containers, of those too that were started again."""
+    program = "import sys; print('the last words'); sys.exit(1)"
+    broken = manifests.container("broken", namespace.cluster.image, ["-c", program], command=["python3"])
+    namespace.kubectl.apply(manifests.deployment("broken", manifests.pod_spec(broken)))
+    eventually(lambda: "BackOff" in namespace.kubectl("get", "events").out, "it failed twice")
+    told = "\n".join(f"{title}\n{text}" for title, text in explain(namespace.kubectl))
+    assert "deployment.apps/broken" in told
+    assert "BackOff" in told
+    assert "before its restart" in told
+    assert told.count("the last words") >= 2
+
+
+def test_pods_are_restricted(namespace: Namespace) -> None:
+    """A pod that may be root is refused where tests put theirs."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root"}}
+    spec = {"containers": [{"name": "root", "image": namespace.cluster.image}]}
+    with pytest.raises(CommandError, match='violates PodSecurity "restricted:latest"'):
+        namespace.kubectl.apply({**pod, "spec": spec})
+
+
+def test_the_audit_log_tells_who_did_what(namespace: Namespace) -> None:
+    """A write with its answer, also one that was refused."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "somebody"}}
+    namespace.kubectl.apply(account)
+    log = namespace.cluster.audit()
+    who = f"system:serviceaccount:{namespace.name}:somebody"
+    with pytest.raises(CommandError, match="is forbidden"):
+        namespace.kubectl("create", "configmap", "mine", "--as", who)
+    namespace.kubectl.apply(manifests.config_map("ours", {}))
+
+    def both() -> tuple[Request, Request]:
+        writes = [found for found in log.requests() if found.is_write and found.namespace == namespace.name]
+        assert len(writes) == 2, writes
+        return writes[0], writes[1]
+
+    refused, made = eventually(both, "two writes in the log")
+    assert (refused.verb, refused.resource, refused.code) == ("create", "configmaps", 403)
+    assert (made.verb, made.resource, made.name, made.code) == ("create", "configmaps", "ours", 201)
+    assert made.account == ""
+
+
+def test_claims_get_volumes(namespace: Namespace) -> None:
+    """Written by a user who is not root."""
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    writer = manifests.container(
+        "writer",
+        namespace.cluster.image,
+        ["-c", "echo kept >/data/file && cat /data/file"],
+        command=["sh"],
+        volumeMounts=[{"name": "data", "mountPath": "/data"}],
+    )
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    namespace.kubectl.apply(claim, manifests.job("writer", manifests.pod_spec(writer, volumes=[volume])))
+    namespace.kubectl.wait("job/writer", "condition=Complete")
+    assert namespace.kubectl.logs("job/writer") == "kept\n"
+
+
+def test_what_a_killed_run_left_is_swept_up(cluster: Cluster) -> None:
+    """And no other: not what a living run holds, not what is kept."""
+    left, held, kept = (f"sweep-{what}-{secrets.token_hex(3)}" for what in ("left", "held", "kept"))
+    for name in (left, held, kept):
+        (clusters.state_folder() / name).mkdir(parents=True)
+    clusters.keep(kept)
+    try:
+        with clusters.held(held):
+            swept = clusters.sweep(cluster.tools)
+        assert left in swept
+        assert not {held, kept, cluster.name} & set(swept)
+    finally:
+        for name in (held, kept):
+            clusters.delete(name, cluster.tools)
