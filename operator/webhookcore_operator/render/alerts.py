@@ -63,8 +63,6 @@ def _dead_letters(inputs: Inputs) -> list[dict[str, Any]]:
         "`webhookcore dlq retry` sends them again.",
         lasting="5m",
     )
-    if missed is None:
-        return [many]
     overdue = alert(
         "WebhookCoreDeadLetterOverdue",
         f"max({due}) > {missed}",

@@ -22,22 +22,19 @@ def job_alerts(inputs: Inputs) -> list[dict[str, Any]]:
     return [rule for part, runs in wanted.items() if runs for rule in _rules(inputs, part)]
 
 
-def missed_seconds(inputs: Inputs, part: Part) -> int | None:
-    """How long after a success three runs have been due, the last of them with all its time to come through. None for
-    a schedule that never comes.
-    """
+def missed_seconds(inputs: Inputs, part: Part) -> int:
+    """How long after a success three runs have been due, the last of them with all its time to come through."""
     spec = inputs.spec
     if part is Part.DLQ_PROCESSOR:
         schedule, lasts = spec.dlq.schedule, jobs.dlq_seconds(spec.dlq)
     else:
         schedule, lasts = spec.cleanup.schedule, jobs.CLEANUP_SECONDS
     gap = longest_gap(schedule)
-    return None if gap is None else int((RUNS * gap + timedelta(seconds=lasts)).total_seconds())
+    return int((RUNS * gap + timedelta(seconds=lasts)).total_seconds())
 
 
 def _rules(inputs: Inputs, part: Part) -> list[dict[str, Any]]:
-    if (missed := missed_seconds(inputs, part)) is None:
-        return []
+    missed = missed_seconds(inputs, part)
     # Where Prometheus is not told to keep it, a metric's own label `job` is renamed.
     kept = series(inputs.owner, LAST_SUCCESS, equals("job", part))
     renamed = series(inputs.owner, LAST_SUCCESS, equals("exported_job", part))

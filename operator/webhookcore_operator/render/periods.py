@@ -8,41 +8,27 @@ from typing import Final
 from cronsim import CronSim
 
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
-BEFORE: Final = START - timedelta(seconds=1)
-"""What is looked for comes after this."""
-LOOK_AHEAD: Final = timedelta(days=800)
-"""Two years and more. Rarer days (29 February) are looked for until there are two of them."""
+LOOK_AHEAD: Final = timedelta(days=1463)
+"""Four years, and so a leap year, with the days around it. Rarer days are looked for until there are two of them."""
 DAY: Final = timedelta(days=1)
 
 
 @lru_cache(maxsize=1024)
-def longest_gap(schedule: str) -> timedelta | None:
-    """The longest time between two runs; None for a schedule that names no day (30 February). The clocks' changes in
-    spring and autumn are left out: an hour at most.
-    """
+def longest_gap(schedule: str) -> timedelta:
+    """The longest time between two runs. The clocks' changes in spring and autumn are left out: an hour at most."""
     minute, hour, *day = schedule.split()
-    times = _times_of_day(f"{minute} {hour} * * *")
-    days = _days(f"0 0 {' '.join(day)}")
-    if len(days) < 2:  # noqa: PLR2004 - a gap is between two
-        return None
+    times = _moments(f"{minute} {hour} * * *", START + DAY, least=1)
+    days = _moments(f"0 0 {' '.join(day)}", START + LOOK_AHEAD, least=2)
     within = [later - earlier for earlier, later in pairwise(times)]
     over_night = max(later - earlier for earlier, later in pairwise(days)) - (times[-1] - times[0])
     return max([over_night, *within])
 
 
-def _times_of_day(schedule: str) -> list[datetime]:
-    times = []
-    for time in CronSim(schedule, BEFORE):
-        if time >= START + DAY:
+def _moments(schedule: str, end: datetime, *, least: int) -> list[datetime]:
+    """What is scheduled before `end`; later ones too until there are so many."""
+    moments: list[datetime] = []
+    for moment in CronSim(schedule, START - timedelta(seconds=1)):
+        if moment >= end and len(moments) >= least:
             break
-        times.append(time)
-    return times
-
-
-def _days(schedule: str) -> list[datetime]:
-    days: list[datetime] = []
-    for day in CronSim(schedule, BEFORE):
-        if day > START + LOOK_AHEAD and len(days) > 1:
-            break
-        days.append(day)
-    return days
+        moments.append(moment)
+    return moments

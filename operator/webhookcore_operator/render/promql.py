@@ -20,8 +20,8 @@ class Severity(StrEnum):
 
 def series(owner: Owner, metric: str, *matchers: str) -> str:
     """A metric of the resource's routers, which have this namespace and name however Prometheus finds them."""
-    # A Deployment's pod is <name>-<hash>-<id>; a long name swallows the hyphen between the last two.
-    pods = f"{names.router(owner.name)}-[a-z0-9]+(-[a-z0-9]+)?"
+    # A Deployment's pod is <name>-<hash>-<five more>; a long name swallows the hyphen between the last two.
+    pods = f"{names.router(owner.name)}-[a-z0-9]+-?[a-z0-9]{{5}}"
     wanted = (equals("namespace", owner.namespace), f'pod=~"{pods}"', *matchers)
     return f"{metric}{{{','.join(wanted)}}}"
 
