@@ -1,0 +1,94 @@
+"""The chart on a cluster: rendered, and as a release that is installed, upgraded, rolled back, uninstalled."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from tests.cluster.support.clusters import Cluster
+from tests.cluster.support.kubectl import Kubectl, Said
+from tests.cluster.support.namespace import Namespace
+from tests.cluster.support.tools import ROOT
+
+CHART: Final = ROOT / "charts" / "webhook-core"
+NAME: Final = "webhook-core"
+CRD: Final = "webhookcoreconfigs.webhookcore.io"
+Values = Mapping[str, Any]
+
+
+def image_values(image: str) -> Values:
+    """Of an image that the cluster has."""
+    repository, _, tag = image.rpartition(":")
+    return {"image": {"repository": repository, "tag": tag}}
+
+
+def render(
+    cluster: Cluster, values: Values, *, name: str = NAME, namespace: str = "somewhere", chart: Path = CHART
+) -> list[dict[str, Any]]:
+    """All that an install would make, hooks too."""
+    said = cluster.helm(*("template", name, str(chart)), *_values(values), namespace=namespace)
+    return [found for found in yaml.safe_load_all(said.out) if found]
+
+
+def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [each for each in documents if each["kind"] == kind]
+
+
+@dataclass
+class Release:
+    """One in a namespace. The CRD is the cluster's: whoever installs takes it over, and it stays."""
+
+    cluster: Cluster
+    namespace: Namespace
+    values: Values = field(default_factory=dict)
+    """What every install and upgrade says; those of one are merged over them."""
+    name: str = NAME
+    chart: Path = CHART
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return self.namespace.kubectl
+
+    def install(self, *more: str, **values: Any) -> Said:
+        return self._helm("install", *more, values=values)
+
+    def upgrade(self, *more: str, **values: Any) -> Said:
+        """To these values, and those of the release; what an earlier install said besides is gone."""
+        return self._helm("upgrade", *more, values=values)
+
+    def rollback(self, revision: int) -> Said:
+        return self.cluster.helm("rollback", self.name, str(revision), namespace=self.namespace.name)
+
+    def uninstall(self) -> Said:
+        return self.cluster.helm("uninstall", self.name, "--ignore-not-found", namespace=self.namespace.name)
+
+    def test(self) -> Said:
+        return self.cluster.helm("test", self.name, "--logs", namespace=self.namespace.name)
+
+    def _helm(self, action: str, *more: str, values: Values) -> Said:
+        return self.cluster.helm(
+            *(action, self.name, str(self.chart), "--take-ownership", "--timeout", "120s"),
+            *_values(image_values(self.cluster.image)),
+            *_values(self.values),
+            *_values(values),
+            *more,
+            namespace=self.namespace.name,
+        )
+
+
+@contextmanager
+def released(cluster: Cluster, namespace: Namespace, **values: Any) -> Iterator[Release]:
+    """A release that is uninstalled at the end: its ClusterRoles are no namespace's."""
+    release = Release(cluster, namespace, values)
+    try:
+        yield release
+    finally:
+        release.uninstall()
+
+
+def _values(values: Values) -> list[str]:
+    """Each as JSON, which keeps every type."""
+    return [part for name, value in values.items() for part in ("--set-json", f"{name}={json.dumps(value)}")]
