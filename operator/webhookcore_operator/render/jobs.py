@@ -54,6 +54,7 @@ def _pod(
         grace_seconds=grace_seconds,
         args=(part.value, "--tolerate-unknown"),
         requests=runs.REQUESTS,
+        restart=runs.RESTART,
         config=config,
         env=env,
     )

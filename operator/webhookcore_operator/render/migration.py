@@ -28,6 +28,7 @@ def migration_job(inputs: Inputs) -> Manifest:
         grace_seconds=GRACE_SECONDS,
         args=(Part.MIGRATE.value,),
         requests=runs.REQUESTS,
+        restart=runs.RESTART,
         env=({"name": "DATABASE_URL", "valueFrom": url},),
     )
     spec = {"suspend": False, **runs.job_spec(inputs, pod, seconds=SECONDS)}

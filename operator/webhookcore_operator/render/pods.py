@@ -13,6 +13,8 @@ from webhookcore_operator.render.inputs import Inputs
 from webhookcore_operator.render.references import NEEDS, references
 
 USER: Final = 10001
+COMMAND: Final = "webhookcore"
+"""The image's entrypoint, named all the same: what is not named is not repaired."""
 CONFIG_DIR: Final = "/etc/webhookcore/config"
 SECRETS_DIR: Final = "/etc/webhookcore/secrets"
 READABLE: Final = 0o440
@@ -28,6 +30,8 @@ class Pod:
     grace_seconds: int
     args: tuple[str, ...]
     requests: Mapping[str, str]
+    restart: str
+    """Always, or Never."""
     config: str | None = None
     """The ConfigMap; a part without one reads no settings and no secrets from files."""
     env: tuple[dict[str, Any], ...] = ()
@@ -50,6 +54,8 @@ def template(inputs: Inputs, pod: Pod) -> dict[str, Any]:
             "serviceAccountName": pod.service_account,
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
+            "restartPolicy": pod.restart,
+            "dnsPolicy": "ClusterFirst",
             "hostNetwork": False,
             "hostPID": False,
             "hostIPC": False,
@@ -90,6 +96,7 @@ def _container(inputs: Inputs, pod: Pod) -> dict[str, Any]:
         "name": pod.part.value,
         "image": inputs.effective_image,
         "imagePullPolicy": inputs.spec.image.pull_policy.value,
+        "command": [COMMAND],
         "args": list(pod.args),
         "env": [*env, *pod.env],
         "resources": _resources(pod.resources, pod.requests),

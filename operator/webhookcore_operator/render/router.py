@@ -65,7 +65,7 @@ def _pod(inputs: Inputs, config: str) -> pods.Pod:
         "nodeSelector": dict(router.node_selector),
         "affinity": dict(router.affinity),
         "tolerations": list(router.tolerations),
-        "topologySpreadConstraints": list(router.topology_spread_constraints),
+        "topologySpreadConstraints": list(router.topology_spread_constraints) or [_apart(inputs)],
     }
     return pods.Pod(
         part=Part.ROUTER,
@@ -73,6 +73,7 @@ def _pod(inputs: Inputs, config: str) -> pods.Pod:
         grace_seconds=pods.drain_seconds(inputs),
         args=(Part.ROUTER.value, "--tolerate-unknown"),
         requests=REQUESTS,
+        restart="Always",
         resources=router.resources,
         config=config,
         annotations={**router.pod_annotations, names.SECRETS_ANNOTATION: inputs.secrets_hash},
@@ -89,6 +90,17 @@ def _pod(inputs: Inputs, config: str) -> pods.Pod:
             "readinessProbe": _probe("/readyz", period=2, timeout=3, failures=3),
         },
     )
+
+
+def _apart(inputs: Inputs) -> dict[str, Any]:
+    """Routers prefer nodes without another one of the same rollout: a node that dies takes one."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": names.selector(inputs.name, Part.ROUTER)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }
 
 
 def _probe(path: str, *, period: int, timeout: int, failures: int) -> dict[str, Any]:

@@ -6,15 +6,14 @@ from webhookcore_operator.render import names, pods
 from webhookcore_operator.render.inputs import Inputs
 
 REQUESTS: Final = {"cpu": "50m", "memory": "128Mi"}
+RESTART: Final = "Never"
+"""Only so is a failed pod there to be looked at, and a podFailurePolicy allowed."""
 CONFIGURATION: Final = 78
 """The exit code of what will not get better by itself."""
 
 
 def job_spec(inputs: Inputs, pod: pods.Pod, *, seconds: int) -> dict[str, Any]:
     """A Job's spec: it ends after `seconds`, tries included."""
-    template = pods.template(inputs, pod)
-    # Only with Never is a failed pod's log there to be read, and a podFailurePolicy allowed.
-    template["spec"]["restartPolicy"] = "Never"
     return {
         "parallelism": 1,
         "completions": 1,
@@ -27,7 +26,7 @@ def job_spec(inputs: Inputs, pod: pods.Pod, *, seconds: int) -> dict[str, Any]:
                 {"action": "FailJob", "onExitCodes": _exit_codes(pod.part)},
             ]
         },
-        "template": template,
+        "template": pods.template(inputs, pod),
     }
 
 

@@ -7,6 +7,8 @@ from tests.unit.operator.render.resources import MINIMAL, changed, inputs
 
 from webhookcore_operator.render import Inputs, Manifest, router_children
 
+PLACE = "spec.router.topologySpreadConstraints"
+
 
 def only(wanted: Inputs, kind: str) -> Manifest | None:
     found = [child for child in router_children(wanted) if child["kind"] == kind]
@@ -41,6 +43,16 @@ def test_a_rollout_takes_nobody_away() -> None:
     deployment = only(inputs(MINIMAL), "Deployment")
     assert deployment is not None
     assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_apart() -> None:
+    """Routers prefer different nodes, unless the resource says what they should do instead."""
+    own = [{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]
+    for spec, topology in ((MINIMAL, "kubernetes.io/hostname"), (changed(MINIMAL, PLACE, own), "zone")):
+        deployment = only(inputs(spec), "Deployment")
+        assert deployment is not None
+        [spread] = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["topologyKey"] == topology
 
 
 @pytest.mark.parametrize(("timeout_ms", "seconds"), [(100, 21), (4000, 24), (4001, 25), (30_000, 50)])
