@@ -1,11 +1,15 @@
 """Rules about routes and the names that lead to them."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from webhookcore.routing.decision import HOME_SERVICE
 from webhookcore.settings.findings import Finding
 from webhookcore.settings.spec import HOME_FALLBACK
 from webhookcore.settings.view import View, quoted
+
+RESERVED: Final = (HOME_FALLBACK, HOME_SERVICE)
+"""What the home menu is called."""
 
 
 def names(view: View) -> Iterator[Finding]:
@@ -13,7 +17,7 @@ def names(view: View) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for index, route in enumerate(view.spec.routes):
         loc = ("spec", "routes", index, "name")
-        if route.name in (HOME_FALLBACK, HOME_SERVICE):
+        if route.name in RESERVED:
             yield Finding(loc, quoted(route.name), "must be another name: this one is the home menu's")
         if first.setdefault(route.name, index) != index:
             other = view.path("spec", "routes", first[route.name], "name")
