@@ -3,14 +3,16 @@
 import os
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from tests.cluster.support import clusters, image, storage, tools
+from tests.cluster.support import operator as operators
 from tests.cluster.support.clusters import Cluster
 from tests.cluster.support.explain import explain
 from tests.cluster.support.kubectl import Kubectl
 from tests.cluster.support.namespace import Namespace, fresh_namespace
+from tests.cluster.support.operator import Operator
 
 TIMEOUT_SECONDS = 600
 EXPLAINED = pytest.StashKey[list[Kubectl]]()
@@ -31,7 +33,8 @@ def pytest_runtest_makereport(
     """While its namespaces are still there."""
     report = yield
     if report.failed and call.when in {"setup", "call"}:
-        for kubectl in item.stash.get(EXPLAINED, []):
+        noted = [kubectl for node in item.listchain() for kubectl in node.stash.get(EXPLAINED, [])]
+        for kubectl in noted:
             report.sections.extend(explain(kubectl))
     return report
 
@@ -65,7 +68,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
             else:
                 stack.callback(clusters.delete, name, found)
             made = clusters.create(name, found)
-            storage.provide(made)
+        storage.provide(made)
         if (made.folder / clusters.KEPT).exists():
             pytestconfig.stash[KEPT] = made
         made.image = image.build(found)
@@ -73,26 +76,24 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, request: pytest.FixtureRequest) -> Operator:
+    """The chart's, with the image under test, in `webhookcore-system`: it watches all namespaces."""
+    made = operators.installed(cluster)
+    _noted(request).append(made.kubectl)
+    return made
+
+
 @pytest.fixture
 def explained(request: pytest.FixtureRequest) -> Callable[[Kubectl], None]:
     """Takes note of a namespace (by a kubectl in it) whose pods, events and logs explain the test if it fails."""
-    noted: list[Kubectl] = request.node.stash.setdefault(EXPLAINED, [])
-    return noted.append
+    return _noted(request).append
 
 
 @pytest.fixture
-def namespaces(
-    cluster: Cluster, request: pytest.FixtureRequest, explained: Callable[[Kubectl], None]
-) -> Iterator[Callable[[], Namespace]]:
+def namespaces(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Callable[[], Namespace]]:
     """Makes namespaces, each deleted after the test."""
-    prefix = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_")).strip("-")
-    with ExitStack() as stack:
-
-        def make() -> Namespace:
-            made = stack.enter_context(fresh_namespace(cluster, prefix))
-            explained(made.kubectl)
-            return made
-
+    with _namespaces(cluster, request, request.node.name) as make:
         yield make
 
 
@@ -100,3 +101,29 @@ def namespaces(
 def namespace(namespaces: Callable[[], Namespace]) -> Namespace:
     """One of those."""
     return namespaces()
+
+
+@pytest.fixture(scope="module")
+def module_namespaces(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Callable[[], Namespace]]:
+    """Makes namespaces for all tests of a module, each deleted after the last of them."""
+    with _namespaces(cluster, request, request.path.stem) as make:
+        yield make
+
+
+def _noted(request: pytest.FixtureRequest) -> list[Kubectl]:
+    """What explains failures in the scope of a fixture."""
+    noted: list[Kubectl] = request.node.stash.setdefault(EXPLAINED, [])
+    return noted
+
+
+@contextmanager
+def _namespaces(cluster: Cluster, request: pytest.FixtureRequest, name: str) -> Iterator[Callable[[], Namespace]]:
+    prefix = re.sub(r"[^a-z0-9]+", "-", name.lower().removeprefix("test_")).strip("-")
+    with ExitStack() as stack:
+
+        def make() -> Namespace:
+            made = stack.enter_context(fresh_namespace(cluster, prefix))
+            _noted(request).append(made.kubectl)
+            return made
+
+        yield make
