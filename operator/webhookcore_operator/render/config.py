@@ -36,7 +36,9 @@ def jobs_config(inputs: Inputs) -> Manifest:
 
 
 def _read_by_router(spec: WebhookCoreSpec) -> WebhookCoreSpec:
-    """A dead letter's first retry is the router's to schedule: of the section `dlq` it reads backoffMinutes."""
+    """A dead letter's first retry is the router's to schedule: of the section `dlq` it reads backoffMinutes. Where a
+    sender's message goes depends on whether the session with a service still stands.
+    """
     router = spec.router
     return WebhookCoreSpec(
         database=Database(url_secret_ref=spec.database.url_secret_ref, pool_size=spec.database.pool_size),
@@ -48,6 +50,7 @@ def _read_by_router(spec: WebhookCoreSpec) -> WebhookCoreSpec:
         statuses=spec.statuses,
         others=spec.others,
         dlq=Dlq(backoff_minutes=spec.dlq.backoff_minutes),
+        sessions=Sessions(ttl_hours=spec.sessions.ttl_hours),
     )
 
 

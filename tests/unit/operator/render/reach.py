@@ -85,7 +85,7 @@ REACH: Final[dict[str, tuple[Any, frozenset[str]]]] = {
     "spec.dlq.alertThreshold": (9, RULE),
     "spec.dlq.successfulJobsHistoryLimit": (9, DLQ),
     "spec.dlq.failedJobsHistoryLimit": (9, DLQ),
-    "spec.sessions.ttlHours": (9, JOBS),
+    "spec.sessions.ttlHours": (9, ROUTER | JOBS),
     "spec.cleanup.schedule": ("0 4 * * *", CLEANUP | RULE),
     "spec.cleanup.timeZone": ("Etc/UTC", CLEANUP),
     "spec.cleanup.suspend": (True, CLEANUP | RULE),

@@ -61,6 +61,7 @@ def read_by(part: Part, spec: WebhookCoreSpec) -> dict[str, Any]:
                 "router": (router.path, router.timeout_ms, router.slo, router.rate_limit),
                 "routes": (spec.routes, spec.home, spec.fallback, spec.statuses, spec.others),
                 "dlq": dlq.backoff_minutes,
+                "sessions": spec.sessions,
             }
         case Part.DLQ_PROCESSOR:
             retry = (dlq.batch_size, dlq.concurrency, dlq.max_retries, dlq.backoff_minutes, dlq.max_run_seconds)
