@@ -127,6 +127,18 @@ def session_cleanup(
 
 
 @app.command()
+def operator() -> None:
+    """Run the operator of a cluster until SIGTERM: it makes what each WebhookCoreConfig there says.
+
+    Its environment, which the Helm chart sets, says the rest: WEBHOOKCORE_OPERATOR_IMAGE is required; POD_NAMESPACE,
+    POD_NAME, WEBHOOKCORE_WATCH_NAMESPACES, WEBHOOKCORE_RESYNC_SECONDS and WEBHOOKCORE_OPERATOR_PORT have defaults.
+    """
+    from webhookcore_cli import parts
+
+    raise typer.Exit(parts.operator())
+
+
+@app.command()
 def check(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The file with the WebhookCoreConfig.")],
     as_json: JsonOption = False,

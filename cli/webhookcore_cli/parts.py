@@ -38,8 +38,7 @@ def router(
     from webhookcore_router import server
     from webhookcore_router.limits import Limits
 
-    # stdout is the events'. What the router says besides is for whoever reads its log.
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _log_to_stderr()  # stdout is the events'
     try:
         return server.run(settings, port, internal_port, host=host, limits=Limits(drain_serve_seconds=drain_seconds))
     except server.PortTakenError as error:
@@ -75,6 +74,30 @@ def migrate(config: Path | None) -> int:
     from webhookcore_workers.migrate import main
 
     return main(url)
+
+
+def operator() -> int:
+    """Bring each WebhookCoreConfig of the cluster to what it says, until SIGTERM; the exit code."""
+    try:
+        from webhookcore_operator.api import NoClusterError
+        from webhookcore_operator.operate import MisconfiguredError, Options, operate
+        from webhookcore_operator.serve import PortTakenError
+    except ModuleNotFoundError as error:
+        words = f"the package {error.name} is not installed: pip install 'webhookcore[operator]'."
+        raise TroubleError(words, EXIT_CONFIGURATION) from None
+    _log_to_stderr()
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of each event of each watch
+    try:
+        return asyncio.run(operate(Options.of(os.environ)))
+    except (MisconfiguredError, NoClusterError) as error:
+        raise TroubleError(f"{error}.", EXIT_CONFIGURATION) from None
+    except PortTakenError as error:
+        raise TroubleError(f"{error}. Choose another one with WEBHOOKCORE_OPERATOR_PORT.") from None
+
+
+def _log_to_stderr() -> None:
+    """For whoever reads a pod's log."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def postgres(data_dir: Path, port: int) -> None:

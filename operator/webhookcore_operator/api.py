@@ -55,6 +55,10 @@ class ApiError(Exception):
         return self.status == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class NoClusterError(Exception):
+    """Nothing says where the API server is: neither a pod's account nor a kubeconfig."""
+
+
 UNREACHABLE: Final = (aiohttp.ClientError, TimeoutError, OSError)
 """What a request raises where there was no answer."""
 
@@ -72,14 +76,17 @@ class Api:
 
     @classmethod
     async def connect(cls, gate: Callable[[], None] = lambda: None) -> Self:
-        """Inside a cluster with the pod's account, else as kubectl would."""
+        """Inside a cluster with the pod's account, else as kubectl would. Raises NoClusterError."""
         configuration: Any = Configuration()
-        if "KUBERNETES_SERVICE_HOST" in os.environ:
-            load: Any = config.load_incluster_config
-            load(client_configuration=configuration)
-        else:
-            load = config.load_kube_config
-            await load(client_configuration=configuration)
+        try:
+            if "KUBERNETES_SERVICE_HOST" in os.environ:
+                load: Any = config.load_incluster_config
+                load(client_configuration=configuration)
+            else:
+                load = config.load_kube_config
+                await load(client_configuration=configuration)
+        except config.ConfigException as error:
+            raise NoClusterError(f"there is no cluster to speak to: {error}") from None
         configuration.retries = 0
         return cls(configuration, gate)
 

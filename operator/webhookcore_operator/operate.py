@@ -24,6 +24,8 @@ from webhookcore_operator.work_queue import Key, WorkQueue
 
 _STOP_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 2.0
+_LONGEST_RESYNC: Final = 86400
+_LAST_PORT: Final = 65535
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +63,10 @@ class Options:
             raise MisconfiguredError(
                 f"WEBHOOKCORE_RESYNC_SECONDS and WEBHOOKCORE_OPERATOR_PORT must be numbers: {error}"
             ) from None
-        if resync < 1:
-            raise MisconfiguredError("WEBHOOKCORE_RESYNC_SECONDS must be at least 1")
+        if not 1 <= resync <= _LONGEST_RESYNC:  # neither is NaN
+            raise MisconfiguredError(f"WEBHOOKCORE_RESYNC_SECONDS must be 1 to {_LONGEST_RESYNC}")
+        if not 1 <= port <= _LAST_PORT:
+            raise MisconfiguredError(f"WEBHOOKCORE_OPERATOR_PORT must be 1 to {_LAST_PORT}")
         return cls(
             image,
             environ.get("POD_NAMESPACE") or "default",

@@ -1,7 +1,7 @@
 """The operator's own listener: /healthz, /readyz and /metrics."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -12,16 +12,23 @@ from webhookcore_operator.leader import Leadership
 from webhookcore_operator.metrics import Metrics
 
 
+class PortTakenError(Exception):
+    """The port cannot be listened on."""
+
+
 class Health:
     """Whether the process is worth keeping. A replica that waits for the lease is well."""
 
-    def __init__(self, leadership: Leadership, *, stale_seconds: float) -> None:
+    def __init__(
+        self, leadership: Leadership, *, stale_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._leadership = leadership
         self._stale_seconds = stale_seconds
+        self._clock = clock
         self._resynced_at: float | None = None
 
     def resynced(self) -> None:
-        self._resynced_at = time.monotonic()
+        self._resynced_at = self._clock()
 
     def problem(self) -> str:
         """What is wrong with it, or nothing. An API server that is away is no fault of this process's."""
@@ -29,13 +36,13 @@ class Health:
             return ""
         if not self._leadership.leads:
             return "the leader's lease is lost"
-        age = time.monotonic() - self._resynced_at
+        age = self._clock() - self._resynced_at
         return f"no resync for {age:.0f} s" if age > self._stale_seconds else ""
 
 
 @asynccontextmanager
 async def serving(port: int, health: Health, metrics: Metrics) -> AsyncIterator[None]:
-    """Listens on all addresses while the context lasts."""
+    """Listens on all addresses while the context lasts. Raises PortTakenError."""
 
     async def healthz(_: web.Request) -> web.Response:
         problem = health.problem()
@@ -52,7 +59,10 @@ async def serving(port: int, health: Health, metrics: Metrics) -> AsyncIterator[
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, None, port).start()
+        try:
+            await web.TCPSite(runner, None, port).start()
+        except OSError as error:
+            raise PortTakenError(f"the port {port} cannot be listened on: {error.strerror}") from None
         yield
     finally:
         await runner.cleanup()

@@ -1,6 +1,7 @@
 """The command line as a person types it: help, check, send, jobs, migrate, and what goes wrong."""
 
 import json
+import logging
 import re
 import socket
 from collections.abc import Callable
@@ -27,6 +28,7 @@ COMMANDS = [
     "dlq-processor",
     "session-cleanup",
     "migrate",
+    "operator",
     "check",
     "send",
     "jobs",
@@ -268,6 +270,32 @@ def test_a_part_without_a_config_is_configuration(webhookcore: Command, part: st
     answer = webhookcore(part)
     assert (answer.code, answer.out) == (78, "")
     assert words in answer.err
+
+
+def test_an_operator_needs_its_image_named(webhookcore: Command) -> None:
+    """As every part without a config: 78, and what to set."""
+    answer = webhookcore("operator")
+    assert (answer.code, answer.out) == (78, "")
+    assert "WEBHOOKCORE_OPERATOR_IMAGE must name the operator's own image" in answer.err
+
+
+def test_an_operator_needs_a_cluster(webhookcore: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of one it takes kubectl's; without either it says so, and logs nothing of kopf's events from then on."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "none.yaml")
+    answer = webhookcore("operator", WEBHOOKCORE_OPERATOR_IMAGE="webhook-core:1", WEBHOOKCORE_OPERATOR_PORT="18080")
+    assert answer.code == 78
+    assert answer.err.startswith("webhookcore: there is no cluster to speak to: ")
+    assert logging.getLogger("kopf").level == logging.WARNING
+
+
+async def test_an_operator_needs_its_extra(tmp_path: Path) -> None:
+    """An install that has not got what only the operator needs is told how to get it."""
+    (tmp_path / "aiohttp.py").write_text("raise ModuleNotFoundError(name='aiohttp')")
+    process = await processes.run("operator", env={"PYTHONPATH": str(tmp_path)})
+    assert process.returncode == 78
+    words = "the package aiohttp is not installed: pip install 'webhookcore[operator]'."
+    assert process.errors == [f"webhookcore: {words}"]
 
 
 async def test_a_port_that_is_taken_is_told(database_url: str, tmp_path: Path) -> None:
