@@ -15,9 +15,11 @@ from tests.cluster.crd_cases import CASES, GOOD, Case
 from tests.cluster.support.clusters import Cluster
 from tests.cluster.support.kubectl import Kubectl, eventually
 from tests.cluster.support.namespace import fresh_namespace
+from tests.unit.settings import test_rules
 from tests.unit.settings.configs import changed
 
 from webhookcore.settings import WebhookCoreSpec
+from webhookcore.settings.check import check
 from webhookcore_operator.crd.rules import VALIDATIONS
 from webhookcore_operator.crd.validation import Validation
 
@@ -69,6 +71,29 @@ def test_each_rule_speaks(said: Mapping[str, str], rule: Validation) -> None:
     assert any(re.search(f"{path}: .*{re.escape(message)}", text) for text in said.values())
 
 
+URL_FIELDS: Final = ("spec.routes.0.url", "spec.whatsapp.graphApiUrl")
+SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        URL_FIELDS, (*test_rules.URLS, *test_rules.WRONG_URLS, "http://@x/", "http://:@x/", r"http://a\@b/")
+    ),
+    "spec.router.path": ("/x", "/healthy", "/metrics-of", "/x/health", *test_rules.WRONG_PATHS),
+    "spec.dlq.schedule": ("0 2 * * *", "0\t2\t*\t*\t*", " 0  2 * * * ", "7 7 7 7 */7", *test_rules.WRONG_SCHEDULES),
+    "spec.cleanup.timeZone": ("UTC", *test_rules.WRONG_ZONES),
+    "spec.whatsapp.appSecretRef.key": (".dockerconfigjson", "A_b-c", "", ".", "..", "..a", "a/b", "a\n"),
+    "spec.routes.0.keywords.0": ("?", "🚗", " a", "\u00a0", "", "\t", "é" * 32, "é" * 33),
+}
+
+
+def test_the_server_is_never_stricter_than_core(kubectl: Kubectl) -> None:
+    """Of many spellings the server refuses none that core accepts: what works outside a cluster works in one."""
+    spelled = [changed({field: text}, GOOD) for field, texts in SPELLINGS.items() for text in texts]
+    good = [resource for resource in spelled if not check(resource).findings]
+    named = [{**resource, "metadata": {"name": f"n{number}"}} for number, resource in enumerate(good)]
+    every = {"apiVersion": "v1", "kind": "List", "items": named}
+    kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(every))
+    assert 20 < len(named) < len(spelled) - 80
+
+
 def _created(kubectl: Kubectl, resource: dict[str, Any]) -> dict[str, Any]:
     """What the server keeps. It is suspended: an operator that should be there leaves it alone."""
     suspended = changed({"spec.suspend": True}, resource)
@@ -108,7 +133,7 @@ def test_what_the_server_filled_in_does_not_stick(kubectl: Kubectl) -> None:
     kubectl.delete("wcc", "core")
 
 
-EXAMPLES: Final = ("examples/webhookcoreconfig.yaml",)
+EXAMPLES: Final = ("examples/webhookcoreconfig.yaml", "examples/kubernetes/webhookcoreconfig.yaml")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
