@@ -58,7 +58,7 @@ def _up(name: str, found: tools.Tools) -> int:
     if cluster is None:
         clusters.keep(name)
         cluster = clusters.create(name, found)
-        storage.provide(cluster)
+    storage.provide(cluster)
     cluster.image = image.build(found)
     cluster.load(cluster.image)
     print(f"The cluster {name} is there ({time.monotonic() - started:.0f} s), with the image {cluster.image}.\n")

@@ -23,8 +23,7 @@ def migrate(namespace: Namespace) -> str:
         )
     )
     namespace.kubectl.apply(manifests.job("migrate", spec))
-    namespace.kubectl.wait("job/migrate", "condition=Complete")
-    return namespace.kubectl.logs("job/migrate").splitlines()[-1]
+    return namespace.kubectl.succeeded("migrate").splitlines()[-1]
 
 
 def router(namespace: Namespace, recorder: Recorder) -> str:

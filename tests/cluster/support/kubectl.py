@@ -111,7 +111,9 @@ class Kubectl:
         return {item["metadata"]["name"] for item in self.all(kind, selector)}
 
     def delete(self, kind: str, *names: str, wait: bool = True) -> None:
-        self("delete", kind, *names, f"--wait={str(wait).lower()}", "--ignore-not-found")
+        """Those of these names; none is none."""
+        if names:
+            self("delete", kind, *names, f"--wait={str(wait).lower()}", "--ignore-not-found")
 
     def patch(self, kind: str, name: str, patch: Mapping[str, Any] | list[Any], *, subresource: str = "") -> None:
         """A merge patch, or a JSON patch where it is a list."""
@@ -124,6 +126,18 @@ class Kubectl:
         kind, _, name = what.partition("/")
         eventually(lambda: self.get(kind, name), f"{what} is there", seconds=seconds)
         self("wait", what, f"--for={condition}", f"--timeout={seconds:.0f}s", seconds=seconds + 30)
+
+    def succeeded(self, job: str, *, seconds: float = PATIENCE) -> str:
+        """The log of a Job that ran and succeeded; one that failed is not waited for."""
+
+        def ended() -> str:
+            conditions = self.must_get("job", job).get("status", {}).get("conditions", [])
+            return next((found["type"] for found in conditions if found["type"] in {"Complete", "Failed"}), "")
+
+        how = eventually(ended, f"the Job {job} ends", seconds=seconds)
+        log = self.logs(f"job/{job}")
+        assert how == "Complete", f"the Job {job} failed: {log}"
+        return log
 
     def rolled_out(self, what: str, *, seconds: float = PATIENCE) -> None:
         """A Deployment or StatefulSet, there and whole."""

@@ -108,7 +108,5 @@ def fresh_namespace(cluster: Cluster, prefix: str) -> Iterator[Namespace]:
         eventually(lambda: namespace.kubectl.get("serviceaccount", "default"), "the default service account")
         yield namespace
     finally:
-        services = namespace.kubectl.names("services")
-        if services:
-            namespace.kubectl.delete("service", *services)  # node ports are few
+        namespace.kubectl.delete("service", *namespace.kubectl.names("services"))  # node ports are few
         cluster.kubectl.delete("namespace", name, wait=False)

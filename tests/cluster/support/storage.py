@@ -8,12 +8,16 @@ COUNT: Final = 32
 CLASS: Final = "standard"
 """As kind's own."""
 FOLDER: Final = "/var/local/volumes"
+FALLBACK: Final = "kubernetes.io/host-path"
+"""What kind names where its node image has no provisioner: its volumes are root's alone."""
 
 
 def provide(cluster: Cluster) -> None:
-    """Claims that name no class get a volume, each volume once."""
-    if cluster.kubectl.all("storageclasses"):
+    """Claims that name no class get a volume that pods may write to, each volume once."""
+    classes = {found["metadata"]["name"]: found["provisioner"] for found in cluster.kubectl.all("storageclasses")}
+    if classes not in ({}, {CLASS: FALLBACK}):
         return
+    cluster.kubectl.delete("storageclass", *classes)
     folders = [f"{FOLDER}/{number}" for number in range(COUNT)]
     cluster.on_node("mkdir", "--parents", "--mode=0777", *folders)
     cluster.kubectl.apply(_CLASS, *(_volume(number, path, cluster.node) for number, path in enumerate(folders)))
