@@ -105,7 +105,7 @@ def _container(inputs: Inputs, pod: Pod) -> dict[str, Any]:
             "privileged": False,
             "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
+            "capabilities": {"drop": ["ALL"], "add": []},
         },
         # The last lines of a container that failed are in its status: whoever looks at it reads why.
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -80,8 +80,8 @@ def _pod(inputs: Inputs, config: str) -> pods.Pod:
         pod={name: wish for name, wish in placement.items() if wish},
         container={
             "ports": [
-                {"name": "http", "containerPort": names.HTTP_PORT, "protocol": "TCP"},
-                {"name": "internal", "containerPort": names.INTERNAL_PORT, "protocol": "TCP"},
+                {"name": "http", "containerPort": names.HTTP_PORT, "hostPort": 0, "protocol": "TCP"},
+                {"name": "internal", "containerPort": names.INTERNAL_PORT, "hostPort": 0, "protocol": "TCP"},
             ],
             # A minute to start on a busy node; afterwards half a minute of silence, which no load explains. The
             # database is readiness's business: without it a router is as good as one in its place would be.
