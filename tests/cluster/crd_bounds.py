@@ -60,7 +60,13 @@ TOLERATIONS: Final = [
     {"key": _qualified(number), "operator": "Equal", "value": "v" * 63, "effect": "NoSchedule"} for number in range(32)
 ]
 SPREAD: Final = [
-    {"maxSkew": 1, "topologyKey": _qualified(number), "whenUnsatisfiable": "ScheduleAnyway"} for number in range(32)
+    {
+        "maxSkew": 1,
+        "topologyKey": _qualified(number),
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"k": "v" * 63}},
+    }
+    for number in range(32)
 ]
 PREFERENCE: Final = {
     "matchExpressions": [{"key": "k", "operator": "In", "values": [f"{n}".ljust(63, "v") for n in range(240)]}]
