@@ -84,6 +84,13 @@ def operator(cluster: Cluster, request: pytest.FixtureRequest) -> Operator:
     return made
 
 
+@pytest.fixture(scope="session")
+def shared_database(cluster: Cluster) -> Iterator[str]:
+    """A database's URL, for resources whose routers get no message: they share it."""
+    with fresh_namespace(cluster, "database") as namespace:
+        yield namespace.postgres().url
+
+
 @pytest.fixture
 def explained(request: pytest.FixtureRequest) -> Callable[[Kubectl], None]:
     """Takes note of a namespace (by a kubectl in it) whose pods, events and logs explain the test if it fails."""

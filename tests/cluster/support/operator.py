@@ -84,6 +84,12 @@ class Operator:
         self.kubectl.rolled_out(f"deployment/{OPERATOR}", seconds=READY_SECONDS)
         self.leader()
 
+    def restart(self) -> None:
+        """Other pods, which find out anew what the cluster has. Returns once one of them leads."""
+        self.kubectl("rollout", "restart", f"deployment/{OPERATOR}")
+        self.kubectl.rolled_out(f"deployment/{OPERATOR}", seconds=READY_SECONDS)
+        self.leader()
+
     def uninstall(self) -> None:
         """Returns once no pod of it is left."""
         self.release.uninstall()
