@@ -50,7 +50,9 @@ def shop(release: Release) -> dict[str, Any]:
 def crd_stays(cluster: Cluster) -> Iterator[None]:
     """For tests that take it away: others find it again."""
     yield
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds/webhookcoreconfigs.yaml"))
+    # As Helm, which must not find fields of another manager's in it.
+    how = ("--server-side", "--force-conflicts", "--field-manager=helm")
+    cluster.kubectl("apply", *how, "-f", str(ROOT / "crds/webhookcoreconfigs.yaml"))
 
 
 def test_the_embedded_postgres_keeps_its_password_and_its_data(cluster: Cluster, namespace: Namespace) -> None:

@@ -46,6 +46,7 @@ async def test_the_postgres_takes_the_password_of_each_start_and_keeps_its_data(
         assert await process.wait() == 0
     assert any("database system is ready" in line for line in process.errors)
 
+    (tmp_path / "data" / "postgres").chmod(0o2770)  # as a volume is after Kubernetes has mounted it again
     again = await start(tmp_path / "data", port, "second 'pass\"word")
     with connect(port, "second 'pass\"word") as connection:
         assert connection.execute("SELECT who FROM kept").fetchone() == ("webhookcore",)

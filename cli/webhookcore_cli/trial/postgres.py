@@ -50,6 +50,9 @@ def serve(data_dir: Path, port: int, environ: Mapping[str, str]) -> None:
     settings = {"listen_addresses": "*", "port": str(port)}
     server = EmbeddedPostgres(folder.postgres, log, settings=settings, clients=CLIENTS)
     try:
+        if folder.postgres.exists():
+            # Kubernetes lets the pod's group into a volume, all the way down. Postgres refuses such a folder.
+            folder.postgres.chmod(0o700)
         server.start()
         _make_role_and_database(server, port, password)
         sys.stderr.write(f"webhookcore: the role {NAME} can connect on port {port}\n")
