@@ -92,7 +92,15 @@ class Applier:
             }
         now = await self._api.apply(kind, namespace, name, body)
         surplus = removals(wanted, now)
-        return await self._api.patch(kind, namespace, name, surplus) if surplus else now
+        return await self._take_out(kind, now, surplus) if surplus else now
+
+    async def _take_out(self, kind: Kind, live: Manifest, surplus: list[Manifest]) -> Manifest:
+        try:
+            return await self._api.patch(kind, live["metadata"]["namespace"], live["metadata"]["name"], surplus)
+        except ApiError as error:
+            if error.invalid:  # the test of the version: what is left of `live` without the surplus is valid
+                raise ChangedMeanwhileError(str(error)) from error
+            raise
 
     async def _refused(self, kind: Kind, wanted: Manifest, live: Manifest | None, error: ApiError) -> Manifest:
         if error.conflict:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhookcore.settings import WebhookCoreSpec
+from webhookcore.settings.secrets import SHORTEST
 from webhookcore_operator.api import Api, ApiError
+from webhookcore_operator.apply import owned_by
 from webhookcore_operator.kinds import SECRET, SERVICE
 from webhookcore_operator.render import Owner, Part, Reference, names, references
 from webhookcore_operator.render.inputs import Manifest
 
 KEY: Final = "secret"
 """The key of the internal secret."""
-SHORTEST: Final = 8
-"""Bytes that a secret has at least which signs or verifies; routers refuse a shorter one."""
 _SIGNS: Final = ("appSecretRef", "previousAppSecretRef")
 _NAMED: Final = ", ".join
 
@@ -47,6 +47,8 @@ async def ensure_internal_secret(api: Api, owner: Owner, metadata: Manifest) -> 
         value = base64.b64encode(secrets.token_hex(32).encode()).decode()
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": {KEY: value}}
         live = await api.create(SECRET, owner.namespace, body)
+    elif not owned_by(live, owner.uid):
+        raise LookupError(f"the Secret {name} is not this resource's: delete it, and it is made")
     held = _values(live).get(KEY, b"")
     if len(held) < SHORTEST:
         raise LookupError(
@@ -129,7 +131,14 @@ async def _missing_services(api: Api, namespace: str, spec: WebhookCoreSpec) -> 
                 f"{path}: there is no Service {route.service.name} in the namespace {where}; what is for "
                 f"{route.name} waits in the dead letter queue"
             )
-        elif route.service.port not in [port["port"] for port in live["spec"].get("ports") or ()]:
-            ports = _NAMED(str(port["port"]) for port in live["spec"].get("ports") or ()) or "none"
-            missing.append(f"{path}.port: the Service {route.service.name} has no port {route.service.port} ({ports})")
+        elif (ports := _ports(live)) is not None and route.service.port not in ports:
+            there = _NAMED(str(port) for port in ports) or "none"
+            words = f"the Service {route.service.name} has no port {route.service.port}; its ports are: {there}"
+            missing.append(f"{path}.port: {words}")
     return missing
+
+
+def _ports(service: Manifest) -> list[int] | None:
+    """Those that it has; None where that is not its own to say."""
+    spec = service["spec"]
+    return None if spec.get("type") == "ExternalName" else [port["port"] for port in spec.get("ports") or ()]

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from webhookcore_operator.api import UNREACHABLE, Api, ApiError
-from webhookcore_operator.conditions import FALSE, UNKNOWN, Type
+from webhookcore_operator.conditions import FALSE, ROLLING_OUT, UNKNOWN, Type
+from webhookcore_operator.gate import MIGRATING
 from webhookcore_operator.kinds import EVENT
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import FIELD_MANAGER
 
 _LONGEST: Final = 1024
+"""Bytes, of a note."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Recorder:
 
     async def _write(self, resource: Manifest, condition: dict[str, Any]) -> None:
         metadata = resource["metadata"]
-        bad = condition["status"] == FALSE and condition["type"] != Type.SUSPENDED
+        calm = condition["type"] == Type.SUSPENDED or condition["reason"] in (ROLLING_OUT, MIGRATING)
         body = {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.name,
@@ -45,9 +47,9 @@ class Recorder:
                 "uid": metadata["uid"],
                 "resourceVersion": metadata["resourceVersion"],
             },
-            "type": "Warning" if bad else "Normal",
+            "type": "Normal" if calm or condition["status"] != FALSE else "Warning",
             "reason": condition["reason"],
-            "note": f"{condition['type']}: {condition['message']}"[:_LONGEST],
+            "note": _short(f"{condition['type']}: {condition['message']}"),
             "action": "Reconcile",
             "reportingController": FIELD_MANAGER,
             "reportingInstance": self._instance,
@@ -56,3 +58,7 @@ class Recorder:
             await self._api.create(EVENT, metadata["namespace"], body)
         except (ApiError, *UNREACHABLE) as error:
             _log.warning("an event about %s/%s was not written: %s", metadata["namespace"], metadata["name"], error)
+
+
+def _short(text: str) -> str:
+    return text.encode()[:_LONGEST].decode(errors="ignore")

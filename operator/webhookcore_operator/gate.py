@@ -9,8 +9,11 @@ from webhookcore_operator.render.inputs import Manifest
 
 FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
+LOOK: Final = timedelta(seconds=10)
 MIGRATED: Final = ("Migrated", "the database has this image's schema")
 MIGRATING: Final = "Migrating"
+FAILED: Final = "MigrationFailed"
+STALLED: Final = "MigrationStalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,37 @@ class Gate:
         return "True" if self.open else "False"
 
 
-def decide(wanted: str, memory: Memory, job: Manifest | None, log: str, now: datetime) -> Gate:
-    """`job` is the migration's Job of the hash `wanted`, None where there is none. `log` is the end of its log."""
+def decide(wanted: str, memory: Memory, job: Manifest | None, log: str, now: datetime, *, stalled: str = "") -> Gate:
+    """`job` is the migration's Job of the hash `wanted`, None where there is none. `log` is the end of its log,
+    `stalled` why its pod does not start, where that will not get better by waiting.
+    """
     if memory.done == wanted:
         return Gate(True, Step.NOTHING, Memory(done=wanted), *MIGRATED)
     if job is None:
         if memory.failed == wanted and (due := _due(memory)) is not None and now < due:
-            return Gate(False, Step.NOTHING, memory, "MigrationFailed", _told(memory, log), due)
-        return Gate(False, Step.CREATE, memory, MIGRATING, "the migration Job is being made")
+            return Gate(False, Step.NOTHING, memory, FAILED, _told(memory, log), due)
+        return _under_way(Step.CREATE, wanted, memory, "the migration Job is being made")
     if _finished(job, "Complete"):
         return Gate(True, Step.NOTHING, Memory(done=wanted), *MIGRATED)
     if (failed := _finished(job, "Failed")) is not None:
         memory = _remembered(wanted, memory, datetime.fromisoformat(failed["lastTransitionTime"]))
         return _failed(memory, job, log, now)
-    return Gate(False, Step.NOTHING, memory, MIGRATING, f"the Job {job['metadata']['name']} is running")
+    return _running(wanted, memory, job["metadata"]["name"], stalled, now)
+
+
+def _running(wanted: str, memory: Memory, name: str, stalled: str, now: datetime) -> Gate:
+    """Looked at again all the while: nobody watches its pods."""
+    if stalled:
+        words = f"the Job {name} does not start: {stalled}"
+        return Gate(False, Step.NOTHING, memory, STALLED, words, now + LOOK)
+    return _under_way(Step.NOTHING, wanted, memory, f"the Job {name} is running", now + LOOK)
+
+
+def _under_way(step: Step, wanted: str, memory: Memory, words: str, again_at: datetime | None = None) -> Gate:
+    """What has failed before is no news until it succeeds: a retry does not make a resource ready for a moment."""
+    if memory.failed == wanted:
+        return Gate(False, step, memory, FAILED, f"{_told(memory, '')}: {words}", again_at)
+    return Gate(False, step, memory, MIGRATING, words, again_at)
 
 
 def _remembered(wanted: str, memory: Memory, at: datetime) -> Memory:
@@ -78,8 +98,8 @@ def _failed(memory: Memory, job: Manifest, log: str, now: datetime) -> Gate:
     """The Job stays to be looked at until the next try is due."""
     due = _due(memory)
     if due is not None and now < due:
-        return Gate(False, Step.NOTHING, memory, "MigrationFailed", _told(memory, log, job), due)
-    return Gate(False, Step.DELETE, memory, "MigrationFailed", _told(memory, log, job), now + timedelta(seconds=2))
+        return Gate(False, Step.NOTHING, memory, FAILED, _told(memory, log, job), due)
+    return Gate(False, Step.DELETE, memory, FAILED, _told(memory, log, job), now + timedelta(seconds=2))
 
 
 def _due(memory: Memory) -> datetime | None:

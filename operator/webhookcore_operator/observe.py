@@ -20,13 +20,13 @@ def rollout(deployment: Manifest, pods: Iterable[Manifest]) -> Condition:
     """Whether the routers are what was applied. `pods` are the routers', looked at while a rollout is under way."""
     if scale.settled(deployment):
         return Condition(Type.SPEC_APPLIED, TRUE, "Applied", "what runs is what the spec says")
-    broken = [words for pod in pods if (words := _broken(pod))]
+    words = broken(pods)
     progress = _conditions(deployment).get("Progressing") or {}
     failure = _conditions(deployment).get("ReplicaFailure") or {}
     if failure.get("status") == TRUE:
         return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", f"pods cannot be made: {failure.get('message')}")
-    if broken:
-        return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", "; ".join(sorted(broken)[:3]))
+    if words:
+        return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", words)
     if progress.get("status") == FALSE:
         return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", str(progress.get("message")))
     status = deployment.get("status") or {}
@@ -34,12 +34,19 @@ def rollout(deployment: Manifest, pods: Iterable[Manifest]) -> Condition:
     return Condition(Type.SPEC_APPLIED, FALSE, ROLLING_OUT, f"{done} of {wanted} routers are new; waiting for the rest")
 
 
+def broken(pods: Iterable[Manifest]) -> str:
+    """Why some of them cannot start, or nothing."""
+    return "; ".join(sorted(words for pod in pods if (words := _broken(pod)))[:3])
+
+
 def _conditions(live: Manifest) -> Mapping[str, dict[str, Any]]:
     return {each["type"]: each for each in (live.get("status") or {}).get("conditions") or ()}
 
 
 def _broken(pod: Manifest) -> str:
-    """Why it cannot start, or nothing."""
+    """Why it cannot start, or nothing. One that is being deleted need not."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return ""
     status = pod.get("status") or {}
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting = (container.get("state") or {}).get("waiting") or {}

@@ -10,9 +10,9 @@ from webhookcore.settings import Migrations, WebhookCoreSpec
 from webhookcore.settings.check import check
 from webhookcore.settings.findings import Finding
 from webhookcore.settings.problems import path_of
-from webhookcore_operator import claim, conditions, dependencies, gate, render, scale
+from webhookcore_operator import claim, conditions, dependencies, gate, observe, render, scale
 from webhookcore_operator.api import Api, ApiError
-from webhookcore_operator.apply import Applier, ChangedMeanwhileError, Outcome, RefusedError, StrangerError
+from webhookcore_operator.apply import Applier, ChangedMeanwhileError, Outcome, RefusedError, StrangerError, owned_by
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, TRUE, UNKNOWN, Type
 from webhookcore_operator.events import Recorder
@@ -150,9 +150,10 @@ class Reconciler:
         if found.problems:
             findings.say(Type.SPEC_APPLIED, UNKNOWN, "NotLookedAt", "a Secret is missing: what runs stays as it is")
             return None
-        decided = scale.decide(spec.router, children.own(DEPLOYMENT, names.router(owner.name)))
-        if decided.hand_over is not None:
-            await self._hand_over(children, decided.hand_over)
+        deployment = children.own(DEPLOYMENT, names.router(owner.name))
+        decided = scale.decide(spec.router, deployment)
+        if deployment is not None and decided.hand_over is not None:
+            await self._hand_over(deployment, children, decided.hand_over)
         return Inputs(
             owner,
             spec,
@@ -163,16 +164,23 @@ class Reconciler:
             self._monitoring,
         )
 
-    async def _hand_over(self, children: Children, replicas: int) -> None:
-        name = names.router(children.owner.name)
+    async def _hand_over(self, deployment: Manifest, children: Children, replicas: int) -> None:
+        metadata = {field: deployment["metadata"][field] for field in ("name", "namespace", "resourceVersion")}
         body = {
             "apiVersion": DEPLOYMENT.api_version,
             "kind": DEPLOYMENT.name,
-            "metadata": {"name": name, "namespace": children.owner.namespace},
+            "metadata": metadata,  # with its version: an autoscaler may have chosen another number meanwhile
             "spec": {"replicas": replicas},
         }
-        namespace = children.owner.namespace
-        children.put(await self._api.apply(DEPLOYMENT, namespace, name, body, manager=SCALE_MANAGER))
+        try:
+            now = await self._api.apply(
+                DEPLOYMENT, metadata["namespace"], metadata["name"], body, manager=SCALE_MANAGER
+            )
+        except ApiError as error:
+            if error.conflict:
+                raise ChangedMeanwhileError(str(error)) from error
+            raise
+        children.put(now)
 
     async def _apply_all(self, inputs: Inputs, children: Children, findings: Findings) -> None:
         findings.image = inputs.effective_image
@@ -221,8 +229,12 @@ class Reconciler:
     async def _migrate(self, inputs: Inputs, job: Manifest, children: Children, findings: Findings) -> gate.Gate:
         wanted = render.migration_hash(inputs)
         live = await children.find(self._api, job) if findings.memory.done != wanted else None
-        log = await self._last_words(children.owner, job) if live is not None else ""
-        decided = gate.decide(wanted, findings.memory, live, log, self._now())
+        if live is not None and not owned_by(live, children.owner.uid):
+            live = None  # says nothing of this resource's database; making ours then tells of the name's conflict
+        pods = await self._pods_of(children.owner, job) if live is not None else []
+        decided = gate.decide(
+            wanted, findings.memory, live, _last_words(pods), self._now(), stalled=observe.broken(pods)
+        )
         findings.memory = decided.memory
         findings.say(Type.DATABASE_MIGRATED, decided.status, decided.reason, decided.message)
         if decided.step is gate.Step.CREATE:
@@ -233,25 +245,14 @@ class Reconciler:
             findings.again.append(max((decided.again_at - self._now()).total_seconds(), SOON))
         return decided
 
-    async def _last_words(self, owner: Owner, job: Manifest) -> str:
-        """What the Job's last pod said when it failed: kept by the kubelet, so that no right to read logs is needed."""
+    async def _pods_of(self, owner: Owner, job: Manifest) -> list[Manifest]:
         labels = {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
-        ended = [
-            terminated
-            for pod in await self._api.list_all(POD, owner.namespace, labels=labels)
-            for container in (pod.get("status") or {}).get("containerStatuses") or ()
-            if (terminated := (container.get("state") or {}).get("terminated")) and terminated.get("exitCode")
-        ]
-        if not ended:
-            return ""
-        last = max(ended, key=lambda each: str(each.get("finishedAt")))
-        return " / ".join(str(last.get("message", "")).strip().splitlines()[-3:])
+        return await self._api.list_all(POD, owner.namespace, labels=labels)
 
     async def _prune_migrations(self, job: Manifest, children: Children) -> None:
         """A migration that is not wanted any more holds up the one that is."""
-        for live in children.all_of(JOB):
-            other = live["metadata"]["name"] != job["metadata"]["name"]
-            if other and live["metadata"]["labels"].get(names.LABEL_COMPONENT) == Part.MIGRATE:
+        for live in list(children.surplus([job])):
+            if live["kind"] == JOB.name:
                 await self._delete(live, children)
 
     async def _delete(self, live: Manifest, children: Children) -> None:
@@ -294,6 +295,20 @@ class Reconciler:
                 return  # it is gone, or another one
             raise
         await self._recorder.record(resource, conditions.transitions(before, status))
+
+
+def _last_words(pods: Iterable[Manifest]) -> str:
+    """What the last one that failed said: kept by the kubelet, so that no right to read logs is needed."""
+    ended = [
+        terminated
+        for pod in pods
+        for container in (pod.get("status") or {}).get("containerStatuses") or ()
+        if (terminated := (container.get("state") or {}).get("terminated")) and terminated.get("exitCode")
+    ]
+    if not ended:
+        return ""
+    last = max(ended, key=lambda each: str(each.get("finishedAt")))
+    return " / ".join(str(last.get("message", "")).strip().splitlines()[-3:])
 
 
 def _document(resource: Manifest) -> Manifest:

@@ -1,10 +1,14 @@
 """How many routers to ask for, and who says so: the resource, or an autoscaler that the number was handed to. Pure."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from webhookcore.settings import Router
 from webhookcore_operator.render.inputs import Manifest
-from webhookcore_operator.render.names import FIELD_MANAGER
+from webhookcore_operator.render.names import FIELD_MANAGER, SCALE_MANAGER
+
+_AUTOSCALER: Final = "kube-controller-manager"
+"""Where the HorizontalPodAutoscaler's controller runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,11 @@ def decide(router: Router, live: Manifest | None) -> Scale:
     current: int = live["spec"].get("replicas", 1)
     if scaling is not None:
         return Scale(None, current if _owns_replicas(live) else None)
-    if current <= router.replicas or _owns_replicas(live):
-        return Scale(router.replicas)
-    # The autoscaler has gone: what it had asked for stays until all of it is ready, and is then stepped down.
-    return Scale(router.replicas if settled(live) else current)
+    if current > router.replicas and _is_an_autoscalers(live) and not settled(live):
+        # It has gone. What it had asked for stays until all of it is ready, and is stepped down then. Left out: once
+        # the field is ours, nothing tells this number from one that somebody wrote by hand.
+        return Scale(None)
+    return Scale(router.replicas)
 
 
 def settled(live: Manifest) -> bool:
@@ -47,10 +52,16 @@ def settled(live: Manifest) -> bool:
 
 
 def _owns_replicas(live: Manifest) -> bool:
-    """Whether the field is the operator's own, by what the API server keeps of who wrote what."""
-    return any(
-        entry.get("manager") == FIELD_MANAGER
-        and entry.get("operation") == "Apply"
-        and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
-        for entry in live["metadata"].get("managedFields") or ()
-    )
+    """Whether the field is the operator's own."""
+    return any(entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" for entry in _writers(live))
+
+
+def _is_an_autoscalers(live: Manifest) -> bool:
+    """Whether the field is an autoscaler's, or handed over to one that has not written it yet."""
+    return any(entry.get("manager") in (SCALE_MANAGER, _AUTOSCALER) for entry in _writers(live))
+
+
+def _writers(live: Manifest) -> list[Manifest]:
+    """Whose the Deployment's replicas are, by what the API server keeps of who wrote what."""
+    written = live["metadata"].get("managedFields") or ()
+    return [entry for entry in written if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})]

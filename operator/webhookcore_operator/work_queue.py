@@ -76,12 +76,6 @@ class WorkQueue:
             timer.cancel()
         self._timers[key] = loop.call_at(due, self.add, key)
 
-    def forget(self, key: Key) -> None:
-        """It is gone: no later look, no memory of its failures."""
-        if timer := self._timers.pop(key, None):
-            timer.cancel()
-        self._failures.pop(key, None)
-
     async def run(self) -> None:
         """Works until cancelled."""
         async with asyncio.TaskGroup() as group:

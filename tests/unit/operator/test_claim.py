@@ -1,0 +1,29 @@
+"""Who of several resources in a namespace has the CronJobs' names."""
+
+from tests.unit.operator.objects import config
+
+from webhookcore_operator import claim
+
+
+def test_the_oldest_has_the_names() -> None:
+    """Whatever order they are listed in."""
+    older, younger = (
+        config("b", uid="2", created="2026-01-01T00:00:00Z"),
+        config("a", uid="1", created="2026-01-02T00:00:00Z"),
+    )
+    assert claim.holder([older, younger]) is claim.holder([younger, older]) is older
+
+
+def test_ties_are_broken_by_uid() -> None:
+    """Two of one manifest are made in the same second."""
+    first, second = config("b", uid="1"), config("a", uid="2")
+    assert claim.holder([second, first]) is first
+
+
+def test_one_that_is_being_deleted_has_given_them_up() -> None:
+    """Its children go with it; nobody is left without one."""
+    older, younger = config("a", uid="1"), config("b", uid="2", created="2026-01-02T00:00:00Z")
+    older["metadata"]["deletionTimestamp"] = "2026-01-03T00:00:00Z"
+    assert claim.holder([older, younger]) is younger
+    assert claim.holder([older]) is None
+    assert claim.holder([]) is None
