@@ -13,7 +13,6 @@ from tests.support.postgres import Databases, server
 from webhookcore_cli.local.postgres import EmbeddedPostgres
 from webhookcore_cli.main import main
 
-
 # No test may depend on how fast the machine is.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
