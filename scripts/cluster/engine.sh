@@ -7,6 +7,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 say() { printf 'cluster: %s\n' "$*" >&2; }
 answers() { docker version >/dev/null 2>&1; }
 
+# A node takes about 30 inotify instances, and what gets none does not start: kube-proxy, and with it every Service. Linux
+# allows 128, which is four clusters at once (https://kind.sigs.k8s.io/docs/user/known-issues, "too many open files").
+instances=/proc/sys/fs/inotify/max_user_instances
+if [ "$(cat $instances)" -lt 512 ] && [ -w $instances ]; then
+    say "$instances: 512"
+    echo 512 >$instances || say "it cannot be raised: several clusters at once may be too many"
+fi
+
 answers && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     say "no Docker engine answers; installing and starting one takes root on Debian"
