@@ -37,11 +37,11 @@ demo: $(READY) ## Play a recorded day through the whole system and check what be
 test: $(READY) ## Run every test, with line and branch coverage (fails under 95 %), and those on a cluster where one can be had
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(ARGS) $(T)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/python scripts/check_coverage.py
 ifeq ($(T),$(EVERYWHERE))
-	@$(BIN)/python -m tests.cluster test --where-possible $(ARGS)
+	@$(BIN)/coverage run -m tests.cluster test --where-possible $(ARGS)
 endif
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/python -m scripts.check_coverage
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the tests of pure decisions
