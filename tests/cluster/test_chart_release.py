@@ -11,7 +11,7 @@ from tests.cluster.support import manifests
 from tests.cluster.support.chart import CRD, Release, released
 from tests.cluster.support.clusters import Cluster
 from tests.cluster.support.kubectl import CommandError, eventually
-from tests.cluster.support.namespace import DATABASE, Namespace, namespace_manifest
+from tests.cluster.support.namespace import DATABASE, Namespace
 from tests.cluster.support.tools import ROOT
 from tests.support.config import config, route
 
@@ -219,7 +219,7 @@ def test_without_helm(cluster: Cluster, namespace: Namespace) -> None:
             cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", made)
         namespace.kubectl.rolled_out("deployment/webhook-core-operator")
         labels = cluster.kubectl.must_get("namespace", namespace.name)["metadata"]["labels"]
-        assert namespace_manifest(namespace.name)["metadata"]["labels"].items() <= labels.items()
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     finally:
         kinds = "clusterroles,clusterrolebindings"
         cluster.kubectl("delete", kinds, "-l", "app.kubernetes.io/instance=webhook-core")
