@@ -34,6 +34,10 @@ requirements() {
 python=$(docker run --rm --entrypoint python3 "$base" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 arch=$(docker version --format '{{.Server.Arch}}' | sed 's/amd64/x86_64/; s/arm64/aarch64/')
 mkdir -p "$folder/dependencies" "$folder/project"
+if command -v flock >/dev/null; then
+    exec 9>"$folder/.lock" # two builds at once would take the wheels from each other
+    flock 9
+fi
 requirements "$folder/requirements.txt"
 wanted="Python $python on $arch: $(sha256sum <"$folder/requirements.txt")"
 if [ "$(cat "$folder/.made-for" 2>/dev/null)" != "$wanted" ]; then

@@ -19,8 +19,13 @@ EXPLAINED = pytest.StashKey[list[Kubectl]]()
 KEPT = pytest.StashKey[Cluster]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "last: runs after all other tests on the cluster, and judges what they left")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test on a cluster may take longer than others; the first one waits for the cluster too."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
         if "tests/cluster" in item.path.as_posix() and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))

@@ -1,9 +1,11 @@
 """The image by itself: what a pod under restricted Pod Security can count on."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.cluster.support.clusters import Cluster
+from tests.cluster.support.image import variant
 from tests.cluster.support.kubectl import Said, run
 
 import webhookcore
@@ -64,6 +66,17 @@ for package in list(sys.modules.values()):
 print(json.dumps({"flags": sorted(flags), "missing": missing}))
 """
     assert json.loads(in_image(cluster, "-c", program, entrypoint="python3").out) == {"flags": [1], "missing": []}
+
+
+def test_another_image_for_upgrades(cluster: Cluster, tmp_path: Path) -> None:
+    """The same with something added: another image by another name, on the cluster already."""
+    (tmp_path / "note").write_text("next\n")
+    made = variant(cluster, tmp_path, "COPY note /note")
+    assert made != cluster.image
+    assert run(
+        "docker", "run", *LOCKED, "--entrypoint", "cat", made, "/note", environment=cluster.environment()
+    ).out == ("next\n")
+    assert made in cluster.on_node("ctr", "--namespace=k8s.io", "images", "ls", "--quiet").out
 
 
 def test_it_is_small(cluster: Cluster) -> None:

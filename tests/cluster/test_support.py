@@ -2,13 +2,14 @@
 
 import secrets
 
+import httpx
 import pytest
 from tests.cluster.support import clusters, manifests
 from tests.cluster.support.audit import Request
 from tests.cluster.support.clusters import Cluster
 from tests.cluster.support.explain import explain
 from tests.cluster.support.kubectl import CommandError, eventually
-from tests.cluster.support.namespace import Namespace
+from tests.cluster.support.namespace import Namespace, answers
 
 
 def test_a_failed_test_is_explained(namespace: Namespace) -> None:
@@ -74,6 +75,48 @@ def test_claims_get_volumes(namespace: Namespace) -> None:
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
     namespace.kubectl.apply(claim, manifests.job("writer", manifests.pod_spec(writer, volumes=[volume])))
     assert namespace.kubectl.succeeded("writer") == "kept\n"
+
+
+def test_services_are_reached(namespace: Namespace) -> None:
+    """By a forwarded port, and by a node's port, which leads to whichever pods are Ready."""
+    recorder = namespace.recorder()
+    with namespace.kubectl.port_forward(f"service/{recorder.name}", 80) as url:
+        assert httpx.post(f"{url}/forwarded", trust_env=False).text == "ok"
+    url = namespace.expose({"app": recorder.name}, 8080)
+    recorder.answer(503, "not now", headers={"Retry-After": "1"})
+    answer = httpx.post(f"{url}/exposed", trust_env=False)
+    assert (answer.status_code, answer.text, answer.headers["Retry-After"]) == (503, "not now", "1")
+    assert [received.target for received in recorder.received()] == ["/forwarded", "/exposed"]
+
+
+def test_a_pod_is_stopped_continued_and_killed(namespace: Namespace) -> None:
+    """By signals, as a machine in trouble does it."""
+    recorder, cluster = namespace.recorder(), namespace.cluster
+    (pod,) = namespace.kubectl.names("pods")
+    url = namespace.expose({"app": recorder.name}, 8080)
+    cluster.signal(namespace.name, pod, "STOP")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url, timeout=1, trust_env=False)
+    cluster.signal(namespace.name, pod, "CONT")
+    eventually(lambda: answers(url), "it answers again")
+    cluster.signal(namespace.name, pod, "KILL")
+
+    def restarts() -> int:
+        status = namespace.kubectl.must_get("pod", pod)["status"]["containerStatuses"][0]
+        count: int = status["restartCount"]
+        return count
+
+    eventually(lambda: restarts() == 1, "the kubelet starts it again")
+
+
+def test_an_api_server_that_is_away(namespace: Namespace) -> None:
+    """What runs goes on; afterwards the cluster is as it was."""
+    namespace.recorder()
+    url = namespace.expose({"app": "service"}, 8080)
+    with namespace.cluster.without_api_server():
+        assert namespace.kubectl("get", "pods", check=False).code != 0
+        assert answers(url)
+    assert namespace.kubectl.names("deployments") == {"service"}
 
 
 def test_what_a_killed_run_left_is_swept_up(cluster: Cluster) -> None:

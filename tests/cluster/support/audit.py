@@ -30,6 +30,12 @@ class Request:
         return self.verb in WRITES
 
     @property
+    def pod(self) -> str:
+        """Whose token it was, where that is a pod's."""
+        named: list[str] = self.raw["user"].get("extra", {}).get("authentication.kubernetes.io/pod-name", [""])
+        return named[0]
+
+    @property
     def account(self) -> str:
         """`namespace/name` of the service account, "" for another user."""
         return ":".join(self.user.split(":")[2:]).replace(":", "/") if ":serviceaccount:" in self.user else ""

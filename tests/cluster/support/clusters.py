@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 import yaml
 from tests.cluster.support.audit import LOG, AuditLog
-from tests.cluster.support.kubectl import Kubectl, Said, run
+from tests.cluster.support.kubectl import Kubectl, Said, eventually, run
 from tests.cluster.support.tools import SCRIPTS, Tools
 
 KEPT: Final = "kept"
@@ -71,6 +71,30 @@ class Cluster:
     def on_node(self, *command: str, check: bool = True) -> Said:
         """A command on the node itself: `kill`, `crictl`, `mv` of a static pod's manifest, ..."""
         return run("docker", "exec", self.node, *command, environment=self.environment(), check=check)
+
+    def signal(self, namespace: str, pod: str, name: str) -> None:
+        """A signal (`KILL`, `STOP`, `CONT`, ...) to the first process of a pod's first container."""
+        self.on_node("kill", f"-{name}", self.process(namespace, pod))
+
+    def process(self, namespace: str, pod: str) -> str:
+        """The id, on the node, of the first process of a pod's first container."""
+        status = self.kubectl.within(namespace).must_get("pod", pod)["status"]
+        container = status["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        tasks = [line.split() for line in self.on_node("ctr", "--namespace=k8s.io", "tasks", "ls").out.splitlines()]
+        (process,) = [task[1] for task in tasks if task[0] == container]
+        return process
+
+    @contextmanager
+    def without_api_server(self) -> Iterator[None]:
+        """The API server is stopped, and started again at the end: nothing else of the cluster is."""
+        manifest, aside = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/kube-apiserver.yaml"
+        self.on_node("mv", manifest, aside)
+        try:
+            eventually(lambda: self.on_node("pgrep", "kube-apiserver", check=False).code, "the API server is gone")
+            yield
+        finally:
+            self.on_node("mv", aside, manifest)
+            eventually(lambda: self.kubectl("get", "--raw", "/readyz").out == "ok", "it is ready again", seconds=180)
 
     def load(self, *images: str) -> None:
         """Images of this machine's engine, for pods. By tags that never change their meaning."""
