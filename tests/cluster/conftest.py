@@ -96,6 +96,13 @@ def shared_database(cluster: Cluster) -> Iterator[str]:
         yield namespace.postgres().url
 
 
+@pytest.fixture(scope="module")
+def own_operator(cluster: Cluster) -> Iterator[None]:
+    """For a module that brings an operator of its own: the run's is away meanwhile."""
+    with operators.away(cluster):
+        yield
+
+
 @pytest.fixture
 def explained(request: pytest.FixtureRequest) -> Callable[[Kubectl], None]:
     """Takes note of a namespace (by a kubectl in it) whose pods, events and logs explain the test if it fails."""

@@ -78,6 +78,8 @@ class Kubectl:
 
     environment: Mapping[str, str]
     namespace: str = ""
+    context: str = ""
+    """Empty: the kubeconfig's current one."""
 
     def within(self, namespace: str) -> "Kubectl":
         return replace(self, namespace=namespace)
@@ -190,8 +192,9 @@ class Kubectl:
                 process.kill()
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
+        cluster = ("--context", self.context) if self.context else ()
         where = ("--namespace", self.namespace) if self.namespace else ()
-        return ("kubectl", *where, *arguments)
+        return ("kubectl", *cluster, *where, *arguments)
 
 
 def as_yaml(*documents: Manifest | Path) -> str:

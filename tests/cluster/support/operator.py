@@ -158,12 +158,27 @@ class Operator:
         eventually(lambda: not self.kubectl.all("pods", PODS), "no pod of the operator is left", seconds=READY_SECONDS)
 
 
+@contextmanager
+def away(cluster: Cluster) -> Iterator[None]:
+    """As `Operator.away`, where there is one."""
+    operator = _of(cluster)
+    if operator.kubectl.get("deployment", OPERATOR) is None:
+        yield
+    else:
+        with operator.away():
+            yield
+
+
 def installed(cluster: Cluster) -> Operator:
     """The release, in a namespace under restricted Pod Security. On a kept cluster it may be there already."""
     cluster.kubectl.apply(namespace_manifest(NAMESPACE))
-    operator = Operator(Release(cluster, Namespace(cluster, NAMESPACE), VALUES, RELEASE))
+    operator = _of(cluster)
     operator.install()
     return operator
+
+
+def _of(cluster: Cluster) -> Operator:
+    return Operator(Release(cluster, Namespace(cluster, NAMESPACE), VALUES, RELEASE))
 
 
 def condition(kubectl: Kubectl, type_: str, name: str = "test") -> dict[str, Any]:
