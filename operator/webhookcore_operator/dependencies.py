@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhookcore.settings import WebhookCoreSpec
-from webhookcore.settings.secrets import SHORTEST
+from webhookcore.settings.secrets import INTERNAL_REF, SHORTEST
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.apply import owned_by
 from webhookcore_operator.kinds import SECRET, SERVICE
@@ -88,6 +88,8 @@ def _values(secret: Manifest) -> dict[str, bytes]:
 def _problem(reference: Reference, held: Mapping[str, bytes] | None, namespace: str) -> str:
     """What is wrong with it, or nothing."""
     name, key = reference.name, reference.key
+    if (name, key) == (INTERNAL_REF.name, INTERNAL_REF.key):
+        return f"{reference.path}: {name}/{key} is where pods find the internal secret; rename the Secret or the key"
     if held is None:
         return (
             f"{reference.path}: there is no Secret {name} in the namespace {namespace}; create it with the key `{key}`"

@@ -1,18 +1,17 @@
 """Runs Prometheus' own tests of rules: the rules as they are rendered, on series that are made up."""
 
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.support import prometheus
 
 
 def promtool(*arguments: str | Path) -> str:
     """Runs it; what it says."""
-    program = shutil.which("promtool")
-    assert program, "promtool is missing, which tests the alerts: apt-get install prometheus"
+    program = prometheus.promtool()
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
