@@ -13,6 +13,8 @@ from tests.cluster.support.kubectl import as_yaml
 from tests.cluster.support.namespace import Namespace
 from tests.unit.operator.render.pod_security import violations
 
+from webhookcore_operator.render import names
+
 PODS: Final = {"Deployment": "template", "StatefulSet": "template", "Job": "template"}
 LONG: Final = "a-release-name-that-is-as-long-as-helm-lets-it-be-53x"
 DIGEST: Final = "sha256:" + "0" * 64
@@ -199,14 +201,21 @@ def test_names_are_short_enough_under_the_longest_release_name(cluster: Cluster)
         assert all(len(value) <= 63 for value in document["metadata"].get("labels", {}).values())
 
 
+@ALL
+def test_the_operator_takes_none_of_it_for_a_child(cluster: Cluster, values: dict[str, Any]) -> None:
+    """It knows a resource's children by their labels, and a release may have a resource's name."""
+    for document in render(cluster, values):
+        assert document["metadata"].get("labels", {}).get(names.LABEL_NAME) != names.APP
+
+
 def test_two_releases_with_names_of_their_own_share_no_object(cluster: Cluster) -> None:
     """But the CRD, which one of them leaves to the other."""
 
-    def names(release: str) -> set[tuple[str, str]]:
+    def made(release: str) -> set[tuple[str, str]]:
         documents = render(cluster, {"crds": {"enabled": False}, **VALUES["trial"]}, name=release)
         return {(each["kind"], each["metadata"]["name"]) for each in documents}
 
-    assert names("one") & names("two") == {("Secret", "webhook-core-database")}
+    assert made("one") & made("two") == {("Secret", "webhook-core-database")}
 
 
 def test_a_resource_is_what_the_values_say_to_the_letter(cluster: Cluster) -> None:

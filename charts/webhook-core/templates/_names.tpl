@@ -39,10 +39,11 @@
 {{- else }}{{ .Values.image.repository }}:{{ $tag }}{{ end }}
 {{- end }}
 
-{{- /* Of pods and their selectors: nothing in here changes with a release of the chart. (list . "component") */}}
+{{- /* Of pods and their selectors: nothing in here changes with a release of the chart. (list . "component")
+       The name is not what the operator gives to a resource's children: by that it knows them. */}}
 {{- define "webhook-core.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "webhook-core.name" $root }}
+app.kubernetes.io/name: {{ include "webhook-core.name" $root }}-operator
 app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
@@ -51,6 +52,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "webhook-core.labels" -}}
 {{- $root := index . 0 -}}
 {{ include "webhook-core.selector" . }}
+app.kubernetes.io/part-of: webhook-core
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
