@@ -54,6 +54,11 @@ class ApiError(Exception):
         """The server understood, and does not take it."""
         return self.status == HTTPStatus.UNPROCESSABLE_ENTITY
 
+    @property
+    def malformed(self) -> bool:
+        """A field is of another type: for this server-side apply says that the error is the server's (500)."""
+        return self.status == HTTPStatus.BAD_REQUEST or self.message.startswith("failed to create typed patch object")
+
 
 class NoClusterError(Exception):
     """Nothing says where the API server is: neither a pod's account nor a kubeconfig."""
@@ -151,7 +156,7 @@ class Api:
         return await self._write("PATCH", kind.path(namespace, name, subresource), body, _APPLY, query)
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: list[Manifest]) -> Manifest:
-        """A JSON patch; 422 where one of its tests fails."""
+        """A JSON patch; 409 where it names a resourceVersion that is not the present one."""
         query = {"fieldManager": FIELD_MANAGER}
         return await self._write("PATCH", kind.path(namespace, name), operations, _JSON_PATCH, query)
 

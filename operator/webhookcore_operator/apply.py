@@ -4,13 +4,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Any
 
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.kinds import DEPLOYMENT, Kind, kind_of
 from webhookcore_operator.render.inputs import Manifest
-from webhookcore_operator.surplus import removals
+from webhookcore_operator.surplus import removals, whole_spec
 
 
 class Outcome(StrEnum):
@@ -92,30 +91,36 @@ class Applier:
             }
         now = await self._api.apply(kind, namespace, name, body)
         surplus = removals(wanted, now)
-        return await self._take_out(kind, now, surplus) if surplus else now
-
-    async def _take_out(self, kind: Kind, live: Manifest, surplus: list[Manifest]) -> Manifest:
-        try:
-            return await self._api.patch(kind, live["metadata"]["namespace"], live["metadata"]["name"], surplus)
-        except ApiError as error:
-            if error.invalid:  # the test of the version: what is left of `live` without the surplus is valid
-                raise ChangedMeanwhileError(str(error)) from error
-            raise
+        return await self._api.patch(kind, namespace, name, surplus) if surplus else now
 
     async def _refused(self, kind: Kind, wanted: Manifest, live: Manifest | None, error: ApiError) -> Manifest:
         if error.conflict:
             raise ChangedMeanwhileError(str(error)) from error
-        if not (error.invalid or error.forbidden or error.status == HTTPStatus.BAD_REQUEST):
+        if not (error.invalid or error.forbidden or error.malformed):
             raise error
-        # What cannot be changed is made anew, except for the Deployment: its pods serve.
-        if error.invalid and live is not None and kind is not DEPLOYMENT and "immutable" in error.message:
-            await self._api.delete(kind, live)
-            self.forget(live)
+        if error.invalid and live is not None:
             try:
-                return await self._write(kind, wanted, None)
+                if (now := await self._made_anew(kind, wanted, live, error)) is not None:
+                    return now
             except ApiError as again:
+                if again.conflict:
+                    raise ChangedMeanwhileError(str(again)) from again
                 error = again
         raise RefusedError(f"{kind.name} {wanted['metadata']['name']}: {error.message}") from error
+
+    async def _made_anew(self, kind: Kind, wanted: Manifest, live: Manifest, error: ApiError) -> Manifest | None:
+        """None where that would not help, or would take away what serves: a Deployment's pods."""
+        if "immutable" in error.message:
+            if kind is DEPLOYMENT:
+                return None
+            await self._api.delete(kind, live)
+            self.forget(live)
+            return await self._write(kind, wanted, None)
+        # What somebody has added may contradict what is ours: a volume is of one kind. Then nothing of it stays.
+        operations = whole_spec(wanted, live)
+        if not operations:
+            return None
+        return await self._api.patch(kind, live["metadata"]["namespace"], live["metadata"]["name"], operations)
 
 
 def _outcome(live: Manifest | None, now: Manifest, *, known: bool) -> Outcome:

@@ -30,9 +30,14 @@ def registry_for(queue: WorkQueue, monitoring: frozenset[str]) -> kopf.OperatorR
         if namespace and name:
             queue.add(Key(namespace, name))
 
-    async def child_changed(namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
-        if namespace and (instance := labels.get(LABEL_INSTANCE)):
-            queue.add(Key(namespace, instance))
+    async def child_changed(
+        namespace: str | None, labels: Mapping[str, str], meta: Mapping[str, Any], **_: Any
+    ) -> None:
+        # Its label may be what somebody has changed; who has none of our owners may be a stranger in the way.
+        owners = {each["name"] for each in meta.get("ownerReferences") or () if each["kind"] == CONFIG.name}
+        for name in owners | {labels.get(LABEL_INSTANCE)}:
+            if namespace and name:
+                queue.add(Key(namespace, name))
 
     _on_event(registry, CONFIG, changed)
     for kind in (*CHILDREN, *(kind for kind in MONITORING if kind.name in monitoring)):

@@ -10,7 +10,7 @@ from tests.cluster.support.audit import AuditLog, Request
 from tests.cluster.support.kubectl import Kubectl, eventually
 from tests.cluster.support.operator import Operator
 
-from webhookcore_operator.kinds import BY_NAME
+from webhookcore_operator.kinds import BY_NAME, CHILDREN, SECRET
 
 SECONDS: Final = 10.0
 """From the harm done to the child repaired, at most."""
@@ -62,6 +62,8 @@ class Repairs:
 
     operator: Operator
     kubectl: Kubectl
+    leader: str
+    """The operator's pod that counts."""
 
     def after_a_change(self, child: Child, harm: Callable[[str], None]) -> None:
         """`harm(name)` changes it: all of it is as it was before."""
@@ -99,13 +101,28 @@ class Repairs:
         self, child: Child, before: dict[str, Any], harm: Callable[[], None], whole: Callable[[], bool]
     ) -> None:
         name = before["metadata"]["name"]
-        counted, log = self.operator.drift(child.kind), self.operator.release.cluster.audit()
+        counted, log = self._counted(child.kind), self.operator.release.cluster.audit()
+        others = self._others(child.kind, name)
         harm()
         eventually(whole, f"{child} as before")
-        eventually(lambda: self.operator.drift(child.kind) == counted + 1, f"one {child.kind} more is counted")
+        eventually(lambda: self._counted(child.kind) == counted + 1, f"one {child.kind} more is counted")
         seconds = eventually(lambda: self._seconds(log, child, name), f"harm and repair of {child} in the audit log")
         assert seconds <= SECONDS, f"{child} was repaired after {seconds:.1f} s"
-        assert self._touched(log) <= {(child.resource, name)}, "nothing else is touched"
+        assert self._others(child.kind, name) == others, "nothing else is touched"
+
+    def _counted(self, kind: str) -> float:
+        numbers = self.operator.metrics(self.leader)
+        return numbers.value("webhookcore_operator_drift_corrections_total", kind=kind)
+
+    def _others(self, kind: str, name: str) -> dict[str, Any]:
+        """All other objects of the namespace that the operator could have touched: each by its kind and name."""
+        kinds = ",".join(each.plural for each in (*CHILDREN, SECRET))
+        items = self.kubectl("get", kinds, "-o", "json").json()["items"]
+        return {
+            f"{each['kind']} {each['metadata']['name']}": (each["metadata"]["uid"], essence(each))
+            for each in items
+            if (each["kind"], each["metadata"]["name"]) != (kind, name)
+        }
 
     def _seconds(self, log: AuditLog, child: Child, name: str) -> float:
         writes = [each for each in self._writes(log) if (each.resource, each.name) == (child.resource, name)]
@@ -114,15 +131,6 @@ class Repairs:
         assert repairs, "no repair yet"
         assert harms, "no harm yet"
         return (max(repairs) - max(harms)).total_seconds()
-
-    def _touched(self, log: AuditLog) -> set[tuple[str, str]]:
-        """By the operator, besides the resource's status and events about it."""
-        aside = {"webhookcoreconfigs/status", "events"}
-        return {
-            (each.resource, each.name)
-            for each in self._writes(log)
-            if each.account == self.operator.account and each.resource not in aside
-        }
 
     def _writes(self, log: AuditLog) -> list[Request]:
         return [each for each in log.requests() if each.is_write and each.namespace == self.kubectl.namespace]

@@ -10,6 +10,7 @@ from tests.unit.settings.configs import changed
 
 NAME: Final = "test"
 ROUTER: Final = f"{NAME}-router"
+TASKS: Final = ("dlq-processor", "session-cleanup")
 _CALM: Final = {"spec.dlq": {"suspend": True}, "spec.cleanup": {"suspend": True}, "spec.router": {"replicas": 1}}
 
 

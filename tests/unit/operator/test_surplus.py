@@ -1,4 +1,4 @@
-"""What somebody added to the lists of a pod template, and the patch that takes it out."""
+"""What somebody added to what we wrote, and the patch that takes it out."""
 
 import copy
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhookcore_operator.render.inputs import Manifest
-from webhookcore_operator.surplus import removals
+from webhookcore_operator.surplus import removals, whole_spec
 
 PLACES = {"Deployment": ("template",), "CronJob": ("jobTemplate", "spec", "template")}
 
@@ -45,13 +45,17 @@ def patched(manifest: Manifest, operations: list[dict[str, Any]]) -> Manifest:
         *way, last = operation["path"].split("/")[1:]
         place: Any = result
         for step in way:
-            place = place[int(step)] if isinstance(place, list) else place[step]
-        if operation["op"] == "test":
-            assert place[last] == operation["value"]
+            place = place[int(step) if isinstance(place, list) else _field(step)]
+        if operation["op"] == "replace":
+            assert place[last] == operation["value"], "the version that was read"
         else:
             assert operation["op"] == "remove"
-            del place[int(last)]
+            del place[int(last) if isinstance(place, list) else _field(last)]
     return result
+
+
+def _field(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 def without_empty(node: Any) -> Any:
@@ -98,7 +102,7 @@ def test_nothing_is_patched_where_nothing_was_added() -> None:
     assert removals(of("Deployment", OURS), live) == []
 
 
-def test_a_patch_tests_the_version_first_and_removes_from_the_end() -> None:
+def test_a_patch_says_the_version_first_and_removes_from_the_end() -> None:
     """Positions are worth something only in the object that was read, and only while nothing before them is gone."""
     live = of("Deployment", copy.deepcopy(OURS))
     pod = live["spec"]["template"]["spec"]
@@ -106,14 +110,95 @@ def test_a_patch_tests_the_version_first_and_removes_from_the_end() -> None:
     pod["containers"][1]["env"].append({"name": "X"})
     base = "/spec/template/spec/containers"
     assert removals(of("Deployment", OURS), live) == [
-        {"op": "test", "path": "/metadata/resourceVersion", "value": "5"},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": "5"},
         {"op": "remove", "path": f"{base}/2"},
         {"op": "remove", "path": f"{base}/1/env/2"},
         {"op": "remove", "path": f"{base}/0"},
     ]
 
 
-@pytest.mark.parametrize("kind", ["Service", "ConfigMap", "Job"])
-def test_kinds_without_a_template_that_can_be_changed_have_no_surplus(kind: str) -> None:
-    """A Job's template is immutable."""
+POD = "/spec/template/spec"
+CONTAINER = f"{POD}/containers/0"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("nodeSelector", {"disk": "ssd"}),
+        ("hostAliases", [{"ip": "192.0.2.1"}]),
+        ("schedulerName", "another"),
+        ("serviceAccount", "another"),
+        ("containers.0.lifecycle", {"preStop": {}}),
+        ("containers.0.resources.limits", {"example.com/gpu": "1"}),
+        ("containers.0.terminationMessagePath", "/tmp/a"),  # noqa: S108
+    ],
+)
+def test_fields_that_nobody_rendered(place: str, value: Any) -> None:
+    """Whatever they are: what a later Kubernetes adds to pods is nobody's to add to ours."""
+    ours = copy.deepcopy(OURS) | {"serviceAccountName": "router"}
+    ours["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
+    live = copy.deepcopy(ours)
+    *way, last = place.split(".")
+    target: Any = live
+    for step in way:
+        target = target[int(step)] if isinstance(target, list) else target[step]
+    target[last] = value
+    path = f"{POD}/{place.replace('.', '/')}"
+    assert removals(of("Deployment", ours), of("Deployment", live))[1:] == [{"op": "remove", "path": path}]
+
+
+def test_a_limit_beside_ours() -> None:
+    """Maps are looked through; keys are written as a pointer wants them."""
+    ours, live = ({"containers": [container("a", resources={"limits": more})]} for more in ({}, {"example.com/a~b": 1}))
+    assert removals(of("Deployment", ours), of("Deployment", live))[1:] == [
+        {"op": "remove", "path": f"{CONTAINER}/resources/limits/example.com~1a~0b"}
+    ]
+
+
+def test_labels_and_annotations_of_others_stay() -> None:
+    """On the pods' template too: a restart of the routers is an annotation there."""
+    live = of("Deployment", OURS)
+    live["spec"]["template"]["metadata"] = {"labels": {"app": "a"}, "annotations": {"restarted": "now"}}
+    wanted = of("Deployment", OURS)
+    wanted["spec"]["template"]["metadata"] = {"labels": {"app": "a"}}
+    assert removals(wanted, live) == []
+
+
+SERVICE = {"type": "ClusterIP", "ports": [{"name": "http", "port": 80}]}
+
+
+def service(**more: Any) -> Manifest:
+    return {"kind": "Service", "metadata": {"name": "a", "resourceVersion": "5"}, "spec": {**SERVICE, **more}}
+
+
+def test_what_is_given_by_others_stays() -> None:
+    """A Service's address, an autoscaled Deployment's replicas; ports and addresses that are added go."""
+    address = {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "ipFamilies": ["IPv4"], "ipFamilyPolicy": "x"}
+    assert removals(service(), service(**address, internalTrafficPolicy="Cluster")) == []
+    more = {"externalIPs": ["192.0.2.1"], "ports": [*SERVICE["ports"], {"name": "spy", "port": 81}]}
+    assert {each["path"] for each in removals(service(), service(**address, **more))[1:]} == {
+        "/spec/externalIPs",
+        "/spec/ports/1",
+    }
+    scaled = of("Deployment", OURS)
+    scaled["spec"]["replicas"] = 3
+    assert removals(of("Deployment", OURS), scaled) == []
+
+
+def test_the_whole_spec_in_place_of_what_is_there() -> None:
+    """What others give stays, all else is ours; of an object that has changed meanwhile the server says a conflict."""
+    live = service(clusterIP="10.0.0.1", externalName="spy.example")
+    assert whole_spec(service(), live) == [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": "5"},
+        {"op": "replace", "path": "/spec", "value": {"clusterIP": "10.0.0.1", **SERVICE}},
+    ]
+    scaled = of("Deployment", OURS)
+    scaled["spec"]["replicas"] = 3
+    assert whole_spec(of("Deployment", OURS), scaled)[1]["value"]["replicas"] == 3
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Job", "ServiceAccount"])
+def test_kinds_without_a_spec_that_can_be_changed_have_no_surplus(kind: str) -> None:
+    """A Job's is immutable."""
     assert removals({"kind": kind}, {"kind": kind}) == []
+    assert whole_spec({"kind": kind}, {"kind": kind}) == []

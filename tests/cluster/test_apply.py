@@ -1,0 +1,373 @@
+"""How a child becomes what was rendered: the operator's own parts, in this process, at the real API server."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from tests.cluster.support import manifests
+from tests.cluster.support.client import Gate, connected
+from tests.cluster.support.kubectl import Kubectl, eventually
+from tests.cluster.support.namespace import Namespace
+
+from webhookcore_operator.api import UNREACHABLE, Api, ApiError
+from webhookcore_operator.apply import Applied, Applier, ChangedMeanwhileError, Outcome, RefusedError, StrangerError
+from webhookcore_operator.events import Recorder
+from webhookcore_operator.kinds import (
+    CONFIG_MAP,
+    CRON_JOB,
+    LEASE,
+    SECRET,
+    Kind,
+    kind_of,
+)
+from webhookcore_operator.leader import NotLeaderError
+from webhookcore_operator.render.names import FIELD_MANAGER
+
+Manifest = dict[str, Any]
+SETTINGS: Final = "settings"
+WORKER: Final = "worker"
+TRIES: Final = 20
+"""The Deployment's controller writes its status after each change."""
+
+
+@pytest.fixture(scope="module")
+def place(module_namespaces: Callable[[], Namespace]) -> Namespace:
+    """With an owner of the children. It is no WebhookCoreConfig: no other operator looks at them."""
+    namespace = module_namespaces()
+    namespace.kubectl.apply(manifests.config_map("owner", {}))
+    return namespace
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest_asyncio.fixture
+async def api(place: Namespace, gate: Gate) -> AsyncIterator[Api]:
+    async with connected(place.cluster, gate) as made:
+        yield made
+
+
+class Hand:
+    """Applies children as the reconciler does: reads, then applies, and reads again what has changed meanwhile."""
+
+    def __init__(self, api: Api, place: Namespace) -> None:
+        self.api = api
+        self.applier = Applier(api)
+        owner = place.kubectl.must_get("configmap", "owner")["metadata"]
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["uid"]}
+        self._metadata = {"namespace": place.name, "ownerReferences": [reference]}
+
+    def wanted(self, manifest: Manifest) -> Manifest:
+        return {**manifest, "metadata": {**manifest["metadata"], **self._metadata}}
+
+    async def live(self, wanted: Manifest) -> Manifest | None:
+        return await self.api.get(kind_of(wanted), wanted["metadata"]["namespace"], wanted["metadata"]["name"])
+
+    async def apply(self, manifest: Manifest) -> Applied:
+        wanted = self.wanted(manifest)
+        for _ in range(TRIES):
+            try:
+                return await self.applier.apply(wanted, await self.live(wanted))
+            except ChangedMeanwhileError:
+                await asyncio.sleep(0.1)
+        raise AssertionError(f"it changed {TRIES} times")
+
+
+@pytest.fixture
+def hand(api: Api, place: Namespace) -> Hand:
+    return Hand(api, place)
+
+
+def settings(name: str = SETTINGS, **data: str) -> Manifest:
+    return {**manifests.config_map(name, data or {"batch": "50"}), "immutable": False}
+
+
+def worker(image: str, **spec: Any) -> Manifest:
+    """A Deployment of no pod."""
+    made = manifests.deployment(WORKER, manifests.pod_spec(manifests.container("worker", image, [])), replicas=0)
+    return {**made, "spec": {**made["spec"], **spec}}
+
+
+async def test_a_child_is_made_and_then_left_alone(hand: Hand, gate: Gate, place: Namespace) -> None:
+    """Created; skipped without a request; the same where only others have changed it; changed where we want more."""
+    first = await hand.apply(settings())
+    assert first.outcome is Outcome.CREATED
+    (writer,) = first.live["metadata"]["managedFields"]
+    assert (writer["manager"], writer["operation"]) == (FIELD_MANAGER, "Apply")
+
+    gate.writes = 0
+    again = await hand.apply(settings())
+    assert (again.outcome, gate.writes) == (Outcome.SKIPPED, 0)
+
+    place.kubectl("label", "configmap", SETTINGS, "team=rides")
+    assert (await hand.apply(settings())).outcome is Outcome.SAME
+    assert (await hand.apply(settings())).outcome is Outcome.SKIPPED
+    assert gate.writes == 1
+
+    changed = await hand.apply(settings(batch="51"))
+    assert changed.outcome is Outcome.CHANGED
+    assert changed.live["data"] == {"batch": "51"}
+    assert changed.live["metadata"]["labels"]["team"] == "rides"
+
+
+async def test_drift_is_told_from_a_change(hand: Hand, place: Namespace) -> None:
+    """What somebody changed or deleted is repaired; after a restart nobody knows any more who changed it."""
+    await hand.apply(settings("drifting"))
+    place.kubectl.patch("configmap", "drifting", {"data": {"batch": "0"}})
+    repaired = await hand.apply(settings("drifting"))
+    assert (repaired.outcome, repaired.live["data"]) == (Outcome.REPAIRED, {"batch": "50"})
+
+    place.kubectl.delete("configmap", "drifting")
+    assert (await hand.apply(settings("drifting"))).outcome is Outcome.REPAIRED
+
+    place.kubectl.patch("configmap", "drifting", {"data": {"batch": "0"}})
+    restarted = Hand(hand.api, place)
+    assert (await restarted.apply(settings("drifting"))).outcome is Outcome.CHANGED
+
+
+async def test_what_is_deleted_on_purpose_is_forgotten(hand: Hand, api: Api) -> None:
+    """Made again, it is made, not repaired; deleting what is gone is well."""
+    made = await hand.apply(settings("on-purpose"))
+    await api.delete(CONFIG_MAP, made.live)
+    hand.applier.forget(made.live)
+    assert (await hand.apply(settings("on-purpose"))).outcome is Outcome.CREATED
+    await api.delete(CONFIG_MAP, made.live)  # another one has its name
+    wanted = hand.wanted(settings("on-purpose"))
+    there = await hand.live(wanted)
+    assert there is not None
+    await api.delete(CONFIG_MAP, there)
+    await api.delete(CONFIG_MAP, there)
+    assert await hand.live(wanted) is None
+
+
+async def test_a_strangers_object_is_left_alone(hand: Hand, gate: Gate, place: Namespace) -> None:
+    """Not a single write goes out."""
+    place.kubectl.apply(manifests.config_map("theirs", {"batch": "0"}))
+    gate.writes = 0
+    with pytest.raises(StrangerError, match="a ConfigMap theirs that is not this resource's is in the way"):
+        await hand.apply(settings("theirs"))
+    assert gate.writes == 0
+
+
+async def test_what_the_server_does_not_take(hand: Hand) -> None:
+    """Its own words; a Deployment whose selector cannot be changed is not made anew: its pods serve."""
+    with pytest.raises(RefusedError, match=r"^ConfigMap bad: .*a valid config key"):
+        await hand.apply(settings("bad", **{"no/key": "x"}))
+    with pytest.raises(RefusedError, match=r"^Deployment worker: .*spec\.replicas: expected numeric"):
+        await hand.apply({**worker("image"), "spec": {"replicas": "many"}})
+    await hand.apply(worker("worker.example/image:1"))
+    other = worker("worker.example/image:1")
+    other["spec"]["selector"] = {"matchLabels": {"app": "other"}}
+    other["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+    with pytest.raises(RefusedError, match="immutable"):
+        await hand.apply(other)
+    assert (await hand.apply(worker("worker.example/image:1"))).outcome in {Outcome.SAME, Outcome.SKIPPED}
+
+
+async def test_what_cannot_be_changed_is_made_anew(hand: Hand) -> None:
+    """An immutable ConfigMap that is to hold something else; and where its successor is refused, that is said."""
+    fixed = {**settings("fixed"), "immutable": True}
+    before = await hand.apply(fixed)
+    other = await hand.apply({**fixed, "data": {"batch": "51"}})
+    assert other.outcome is Outcome.CREATED
+    assert other.live["metadata"]["uid"] != before.live["metadata"]["uid"]
+    assert (await hand.apply({**fixed, "data": {"batch": "51"}})).outcome is Outcome.SKIPPED
+
+
+async def test_an_object_that_changes_meanwhile(hand: Hand, place: Namespace) -> None:
+    """Who comes late with what it once read gets a conflict, and overwrites nothing."""
+    stale = (await hand.apply(settings("busy"))).live
+    place.kubectl.patch("configmap", "busy", {"data": {"batch": "0"}})
+    with pytest.raises(ChangedMeanwhileError):
+        await hand.applier.apply(hand.wanted(settings("busy", batch="51")), stale)
+    assert place.kubectl.must_get("configmap", "busy")["data"] == {"batch": "0"}
+
+
+async def test_a_surplus_is_taken_out(hand: Hand, place: Namespace) -> None:
+    """An injected container, variable, mount and volume; what was there before is what is there after."""
+    image = "worker.example/image:1"
+    before = (await hand.apply(worker(image))).live
+    pod = "/spec/template/spec"
+    patch = [
+        {"op": "add", "path": f"{pod}/volumes/-", "value": {"name": "spy", "emptyDir": {}}},
+        {"op": "add", "path": f"{pod}/containers/0/volumeMounts/-", "value": {"name": "spy", "mountPath": "/spy"}},
+        {"op": "add", "path": f"{pod}/containers/0/env", "value": [{"name": "SPY", "value": "1"}]},
+        {"op": "add", "path": f"{pod}/containers/0/envFrom", "value": [{"configMapRef": {"name": "owner"}}]},
+        {"op": "add", "path": f"{pod}/containers/0", "value": {"name": "spy", "image": "spy"}},
+    ]
+    place.kubectl.patch("deployment", WORKER, patch)
+    repaired = await hand.apply(worker(image))
+    assert repaired.outcome is Outcome.REPAIRED
+    assert repaired.live["spec"] == before["spec"]
+
+
+async def test_what_contradicts_ours_goes(hand: Hand, place: Namespace) -> None:
+    """A volume is of one kind: of one that somebody made another kind the server would refuse ours beside it."""
+    image = "worker.example/image:3"
+    before = (await hand.apply(worker(image))).live
+    volume = {"name": "tmp", "hostPath": {"path": "/"}}
+    place.kubectl.patch(
+        "deployment", WORKER, [{"op": "replace", "path": "/spec/template/spec/volumes/0", "value": volume}]
+    )
+    repaired = await hand.apply(worker(image))
+    assert repaired.outcome is Outcome.REPAIRED
+    assert repaired.live["spec"] == before["spec"]
+    assert (await hand.apply(worker(image))).outcome in {Outcome.SAME, Outcome.SKIPPED}
+
+
+async def test_a_surplus_of_something_that_changes_meanwhile(hand: Hand, place: Namespace) -> None:
+    """The positions that were to be removed are another object's: nothing is removed, and it is read anew."""
+    image = "worker.example/image:2"
+    await hand.apply(worker(image))
+    inject = [{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "spy", "image": "spy"}}]
+    place.kubectl.patch("deployment", WORKER, inject)
+
+    class Hasty(Api):
+        """Somebody else is faster between the apply and the removal."""
+
+        async def patch(self, kind: Kind, namespace: str, name: str, operations: list[Manifest]) -> Manifest:
+            place.kubectl("annotate", kind.plural, name, "example.com/faster=yes")
+            return await super().patch(kind, namespace, name, operations)
+
+    hasty = Hasty(hand.api._configuration)
+    try:
+        wanted = hand.wanted(worker(image))
+        with pytest.raises(ChangedMeanwhileError):
+            await Applier(hasty).apply(wanted, await hand.live(wanted))
+    finally:
+        await hasty.close()
+    assert len((await hand.apply(worker(image))).live["spec"]["template"]["spec"]["containers"]) == 1
+
+
+async def test_a_closed_gate_sends_nothing(hand: Hand, api: Api, gate: Gate, place: Namespace) -> None:
+    """Who does not lead sends no write, of whatever kind, as the API server's log shows. Reading is free."""
+    made = await hand.apply(settings("fenced"))
+    log = place.cluster.audit()
+    gate.closed = NotLeaderError("the lease is not held")
+    wanted = hand.wanted(settings("fenced", batch="51"))
+    for write in (
+        lambda: hand.applier.apply(wanted, made.live),
+        lambda: api.create(CONFIG_MAP, place.name, hand.wanted(settings("another"))),
+        lambda: api.replace(CONFIG_MAP, place.name, "fenced", made.live),
+        lambda: api.patch(CONFIG_MAP, place.name, "fenced", []),
+        lambda: api.delete(CONFIG_MAP, made.live),
+    ):
+        with pytest.raises(NotLeaderError):
+            await write()
+    assert await api.get(CONFIG_MAP, place.name, "fenced") == made.live
+    ours = eventually(
+        lambda: [each for each in log.requests() if each.namespace == place.name and each.agent == FIELD_MANAGER],
+        "the reading in the audit log",
+    )
+    assert {each.verb for each in ours} == {"get"}
+
+
+async def test_who_may_not(place: Namespace) -> None:
+    """The server's words, with its status; a child that may not be written is refused, whoever wanted it."""
+    token = place.kubectl("create", "token", "default").out.strip()
+    async with connected(place.cluster, token=token) as nobody:
+        with pytest.raises(ApiError) as error:
+            await nobody.list_all(SECRET, place.name)
+        assert error.value.forbidden
+        assert "default" in error.value.message
+        with pytest.raises(ApiError) as error:
+            await nobody.get(SECRET, place.name, "any")
+        assert error.value.reason == "Forbidden"
+        with pytest.raises(RefusedError, match="cannot patch resource"):
+            await Applier(nobody).apply(Hand(nobody, place).wanted(settings("forbidden")), None)
+
+
+async def test_nobody_answers(place: Namespace) -> None:
+    """An API server that is away is told apart from one that refuses: the same error each time, and no retry inside."""
+    async with connected(place.cluster, host="https://127.0.0.1:1") as away:
+        with pytest.raises(UNREACHABLE):
+            await away.get(CONFIG_MAP, place.name, "any")
+        with pytest.raises(UNREACHABLE):
+            await Applier(away).apply(Hand(away, place).wanted(settings()), None)
+
+
+async def test_kinds_that_the_cluster_has_or_not(api: Api) -> None:
+    """The resource's is served; a group that nobody installed is not, nor a kind that its group does not have."""
+    assert await api.serves(CRON_JOB)
+    assert not await api.serves(Kind("batch/v1", "CronTab", "crontabs"))
+    assert not await api.serves(Kind("nobody.example/v1", "Nothing", "nothings"))
+
+
+async def test_long_lists_come_in_pages(api: Api, place: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, each once, with its kind; labels narrow them down."""
+    monkeypatch.setattr("webhookcore_operator.api._PAGE", 2)
+    labelled = [manifests.config_map(f"page-{number}", {}) for number in range(5)]
+    for each in labelled:
+        each["metadata"]["labels"] = {"app": "pages", "odd": "yes"}
+    place.kubectl.apply(*labelled)
+    found = await api.list_all(CONFIG_MAP, place.name, labels={"app": "pages", "odd": "yes"})
+    assert [each["metadata"]["name"] for each in found] == [f"page-{number}" for number in range(5)]
+    assert {(each["kind"], each["apiVersion"]) for each in found} == {("ConfigMap", "v1")}
+    assert len(await api.list_all(CONFIG_MAP, place.name)) > 5
+
+
+async def test_a_lease_that_changed_is_not_replaced(api: Api, place: Namespace) -> None:
+    """Of two who read the same lease one gets it."""
+    body = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": {"name": "one"}, "spec": {}}
+    read = await api.create(LEASE, place.name, body)
+    with pytest.raises(ApiError) as error:
+        await api.create(LEASE, place.name, body)
+    assert error.value.conflict
+    first = copy.deepcopy(read)
+    first["spec"]["holderIdentity"] = "first"
+    await api.replace(LEASE, place.name, "one", first)
+    with pytest.raises(ApiError) as error:
+        await api.replace(LEASE, place.name, "one", {**read, "spec": {"holderIdentity": "second"}})
+    assert error.value.conflict
+
+
+def _resource(place: Namespace) -> Manifest:
+    """What an event can be about: anything that is there."""
+    live = place.kubectl.must_get("configmap", "owner")
+    return {**live, "apiVersion": "v1", "kind": "ConfigMap"}
+
+
+def _told(kubectl: Kubectl) -> list[tuple[str, str, str]]:
+    events = kubectl("get", "events.events.k8s.io", "-o", "json").json()["items"]
+    return [
+        (each["type"], each["reason"], each["note"])
+        for each in events
+        if each.get("reportingController") == FIELD_MANAGER
+    ]
+
+
+async def test_events_of_conditions(api: Api, place: Namespace) -> None:
+    """A warning for what is wrong, a normal one for what is well or takes its time, none for what is not known."""
+
+    def condition(type_: str, status: str, reason: str, message: str = "words") -> Manifest:
+        return {"type": type_, "status": status, "reason": reason, "message": message}
+
+    changed = [
+        condition("Ready", "True", "Ready"),
+        condition("SpecApplied", "False", "InvalidSpec", "ä" * 4000),
+        condition("SpecApplied", "False", "RollingOut"),
+        condition("DatabaseMigrated", "Unknown", "NotLookedAt"),
+        condition("Suspended", "False", "NotSuspended"),
+    ]
+    await Recorder(api, "a-pod").record(_resource(place), changed)
+    told = _told(place.kubectl)
+    assert sorted((type_, reason) for type_, reason, _ in told) == [
+        ("Normal", "NotSuspended"),
+        ("Normal", "Ready"),
+        ("Normal", "RollingOut"),
+        ("Warning", "InvalidSpec"),
+    ]
+    assert max(len(note.encode()) for _, _, note in told) <= 1024
+
+
+async def test_an_event_that_cannot_be_written(place: Namespace, caplog: pytest.LogCaptureFixture) -> None:
+    """Is logged, and nothing else: it is no reason to stop."""
+    changed = [{"type": "Ready", "status": "True", "reason": "Ready", "message": "words"}]
+    async with connected(place.cluster, host="https://127.0.0.1:1") as away:
+        await Recorder(away, "a-pod").record(_resource(place), changed)
+    assert "an event about" in caplog.text
