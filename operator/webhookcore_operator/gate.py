@@ -112,7 +112,8 @@ def _due(memory: Memory) -> datetime | None:
 def _told(memory: Memory, log: str, job: Manifest | None = None) -> str:
     look = f"kubectl logs job/{job['metadata']['name']}" if job else "it is tried again"
     ended = f"; it said: {log}" if log else ""
-    return f"the migration failed {memory.failures} time(s), last at {memory.last_failure:%FT%TZ}{ended} ({look})"
+    last = f", last at {memory.last_failure:%FT%TZ}" if memory.last_failure else ""
+    return f"the migration failed {memory.failures} time(s){last}{ended} ({look})"
 
 
 def _finished(job: Manifest, how: str) -> dict[str, Any] | None:

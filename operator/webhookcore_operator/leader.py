@@ -127,7 +127,7 @@ class Leadership:
             else:
                 self._lease = await api.replace(LEASE, self._namespace, NAME, wanted)
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("the lease was not renewed: %s", error or type(error).__name__)
+            _log.warning("the lease was not renewed: %s", str(error) or type(error).__name__)
             return False
         self._until = started + self._times.deadline
         return True

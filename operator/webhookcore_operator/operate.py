@@ -170,7 +170,7 @@ async def _resync(options: Options, api: Api, queue: WorkQueue, health: Health, 
         try:
             found = [each for namespace in options.watched or ("",) for each in await api.list_all(CONFIG, namespace)]
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("resync failed, again in %.0f s: %s", _RETRY_SECONDS, error or type(error).__name__)
+            _log.warning("resync failed, again in %.0f s: %s", _RETRY_SECONDS, str(error) or type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
             continue
         keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found}

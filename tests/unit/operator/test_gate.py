@@ -24,10 +24,20 @@ def test_without_a_job_one_is_made() -> None:
 
 
 def test_a_running_one_is_waited_for() -> None:
-    """Its end is an event."""
+    """Its end is an event; what becomes of its pods is none."""
     gate = decide("new", Memory(done="old"), migration(), "", NOW)
     assert (gate.open, gate.step, gate.reason) == (False, Step.NOTHING, "Migrating")
+    assert gate.again_at == NOW + timedelta(seconds=10)
     assert gate.message == "the Job shop-migrate-new is running"
+
+
+def test_one_that_does_not_start_is_told() -> None:
+    """Why, and which; before it has ever failed, and after."""
+    for memory in (Memory(done="old"), Memory("old", "new", 2, FAILED_AT)):
+        gate = decide("new", memory, migration(), "", NOW, stalled="the pod a: ErrImagePull: no such image")
+        assert (gate.open, gate.step, gate.reason, gate.memory) == (False, Step.NOTHING, "MigrationStalled", memory)
+        assert gate.message == "the Job shop-migrate-new does not start: the pod a: ErrImagePull: no such image"
+        assert gate.again_at == NOW + timedelta(seconds=10)
 
 
 def test_a_job_that_is_about_to_end_is_running() -> None:
@@ -107,7 +117,7 @@ def test_a_retry_is_a_failure_still(live: Manifest | None) -> None:
 
 
 def test_what_changed_is_tried_at_once() -> None:
-    """Another image or database is another hash: its first try waits for nobody's failures, and they are not its own."""
+    """Another image or database is another hash: its first try waits for no failures of others, and counts none."""
     memory = Memory("old", "bad", 5, FAILED_AT)
     gate = decide("new", memory, None, "", NOW)
     assert (gate.step, gate.reason) == (Step.CREATE, "Migrating")
