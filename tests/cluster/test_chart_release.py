@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -202,6 +202,22 @@ def test_helm_test(cluster: Cluster, namespace: Namespace) -> None:
         release.install()
         assert "An operator is ready" in release.test().out
         assert release.kubectl.must_get("poddisruptionbudget", "webhook-core-operator")["spec"]["maxUnavailable"] == 1
+
+
+def test_an_operator_for_some_namespaces(cluster: Cluster, namespaces: Callable[[], Namespace]) -> None:
+    """It works with Roles alone, where they are, and never asks for more."""
+    its, others = namespaces(), namespaces()
+    values = {"watchNamespaces": [its.name], "rbac": {"aggregate": False}, "operator": {"replicas": 1}}
+    with released(cluster, its, **values) as release:
+        log = cluster.audit()
+        release.install()
+        for each in (its, others):
+            each.kubectl.apply(each.config(RIDES))
+        eventually(lambda: its.kubectl.condition("wcc", "test", "DependenciesResolved"), "it is looked at")
+        assert "status" not in others.kubectl.must_get("wcc", "test")
+        asked = log.requests(account=f"{its.name}/webhook-core-operator")
+        assert [request for request in asked if request.code in {401, 403}] == []
+        assert {request.namespace for request in asked} == {its.name}
 
 
 def test_without_helm(cluster: Cluster, namespace: Namespace) -> None:

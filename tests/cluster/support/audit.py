@@ -55,7 +55,7 @@ def parse(lines: Iterable[str]) -> list[Request]:
         found.append(
             Request(
                 verb=event["verb"],
-                user=event["user"]["username"],
+                user=event["user"].get("username", ""),  # nobody, where a token is not good any more
                 group=target.get("apiGroup", ""),
                 resource=target["resource"] + (f"/{subresource}" if subresource else ""),
                 namespace=target.get("namespace", ""),

@@ -69,14 +69,19 @@ class Release:
         return self.cluster.helm("test", self.name, "--logs", namespace=self.namespace.name)
 
     def _helm(self, action: str, *more: str, values: Values) -> Said:
+        # Whoever had the CRD before: another release, or kubectl, whose fields Helm 4 would not touch.
+        ours = ["--take-ownership", *(["--force-conflicts"] if self._applies_at_the_server() else [])]
         return self.cluster.helm(
-            *(action, self.name, str(self.chart), "--take-ownership", "--timeout", "120s"),
+            *(action, self.name, str(self.chart), *ours, "--timeout", "120s"),
             *_values(image_values(self.cluster.image)),
             *_values(self.values),
             *_values(values),
             *more,
             namespace=self.namespace.name,
         )
+
+    def _applies_at_the_server(self) -> bool:
+        return not self.cluster.helm("version", "--template", "{{.Version}}").out.startswith("v3")
 
 
 @contextmanager
