@@ -57,7 +57,8 @@ class Recorder:
         try:
             await self._api.create(EVENT, metadata["namespace"], body)
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("an event about %s/%s was not written: %s", metadata["namespace"], metadata["name"], error)
+            why = str(error) or type(error).__name__
+            _log.warning("an event about %s/%s was not written: %s", metadata["namespace"], metadata["name"], why)
 
 
 def _short(text: str) -> str:

@@ -100,7 +100,7 @@ class Leadership:
         try:
             await api.replace(LEASE, self._namespace, NAME, held)
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("the lease is not released, it runs out by itself: %s", error)
+            _log.warning("the lease is not released, it runs out by itself: %s", str(error) or type(error).__name__)
 
     def watch(self) -> None:
         """Starts the thread that ends this process when its lease's deadline passes; once it leads."""
