@@ -49,7 +49,7 @@ class Example:
             _keeps_the_contract(received, "wa-webhook-insurance", choice["id"])
 
             unsigned = notifications.post(url, "not Meta's", secret="another-secret")
-            assert (unsigned.status_code, unsigned.json()["error"]) == (401, "unauthorized")
+            assert (unsigned.status_code, unsigned.json()["error"]) == (401, "invalid_signature")
             assert len(self.recorder.received()) == 2
 
     def _post(self, url: str, message: dict[str, Any]) -> httpx.Response:
