@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import os
 import time
 from datetime import UTC, datetime
 
@@ -12,20 +13,22 @@ from tests.bench import machine, report
 from tests.bench.figures import FIGURES
 from tests.bench.result import Result
 from tests.bench.rig import Rig
+from tests.cluster.support import tools
 
 
 def main() -> int:
     """1 where a figure could not be measured; with `--check` also where a target was missed."""
     given = _arguments()
-    names = given.figures or list(FIGURES)
     console = Console()
+    possible = _possible(console) if given.figures is None else list(FIGURES)
+    names = given.figures or possible
     # The load's own pauses would be seen as the server's.
     gc.freeze()
     gc.disable()
     with Rig(quick=given.quick) as rig, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found, failed = runner.run(_measure(rig, names, console))
     console.print(report.table(found))
-    if given.quick or failed or set(names) != FIGURES.keys():
+    if given.quick or failed or set(names) != set(possible):
         console.print("Only a whole run is kept.")
     else:
         _keep(report.Run(machine.describe(), datetime.now(UTC).isoformat(timespec="seconds"), found))
@@ -47,6 +50,17 @@ def _names(text: str) -> list[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"no such figure: {', '.join(unknown)}")
     return names
+
+
+def _possible(console: Console) -> list[str]:
+    """All figures, but the operator's where no cluster can be had."""
+    try:
+        if os.environ.get("CLUSTER") != "build":
+            tools.find()
+    except tools.MissingError as missing:
+        console.print(f"operator: left out: {missing}. To measure it: {missing.remedy}")
+        return [name for name in FIGURES if name != "operator"]
+    return list(FIGURES)
 
 
 async def _measure(rig: Rig, names: list[str], console: Console) -> tuple[list[Result], bool]:

@@ -9,6 +9,7 @@ from tests.bench.figures.cleanup import cleanup
 from tests.bench.figures.deliver import deliver
 from tests.bench.figures.hang import hang
 from tests.bench.figures.memory import memory
+from tests.bench.figures.operate import operate
 from tests.bench.figures.overload import overload
 from tests.bench.figures.redeliver import every_service_hangs, redeliver
 from tests.bench.figures.start import start
@@ -26,4 +27,5 @@ FIGURES: Final[dict[str, Callable[[Rig], Awaitable[list[Result]]]]] = {
     "cleanup": cleanup,
     "start": start,
     "memory": memory,
+    "operator": operate,
 }
