@@ -12,7 +12,7 @@ from webhookcore_operator.kinds import Kind
 from webhookcore_operator.leader import Leadership, Times
 from webhookcore_operator.render.inputs import Manifest
 
-DEADLINE = 1.0
+DEADLINE = 2.0
 
 
 class OneLease:
@@ -36,7 +36,7 @@ class OneLease:
 async def main(mode: str) -> None:
     """Tells of writes, for as long as the gate lets them through."""
     api: Any = OneLease()
-    leadership = Leadership(identity="a", namespace="system", times=Times(3.0, DEADLINE, 0.1))
+    leadership = Leadership(identity="a", namespace="system", times=Times(DEADLINE + 1, DEADLINE, 0.1))
     await leadership.acquire(api)
     leadership.watch()
     keeping = asyncio.create_task(leadership.keep(api))

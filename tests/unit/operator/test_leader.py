@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 import pytest
 from tests.support.pages import ROOT
 from tests.support.processes import Process
+from tests.unit.operator import leading
 
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.kinds import Kind
@@ -19,7 +20,7 @@ from webhookcore_operator.render.inputs import Manifest
 Meanwhile: TypeAlias = Callable[[], None]
 
 TIMES = Times(duration=30.0, deadline=20.0, retry=0.0)
-LEADING = "tests.unit.operator.leading"
+LEADING = leading.__name__
 
 
 class Leases:
@@ -326,8 +327,8 @@ async def test_the_watchdog_ends_who_could_not_renew(monkeypatch: pytest.MonkeyP
     assert 1020 <= leases.now <= 1032
 
 
-async def leading(mode: str) -> Process:
-    """A process that leads for a second at most, and tells of each write that its gate let through."""
+async def leads(mode: str) -> Process:
+    """A process that leads for two seconds at most, and tells of each write that its gate let through."""
     process = await Process.start(mode, env={}, cwd=ROOT, module=LEADING)
     await process.wait_for_line("write")
     return process
@@ -335,9 +336,9 @@ async def leading(mode: str) -> Process:
 
 async def test_a_process_that_was_stopped_past_its_deadline_writes_no_more() -> None:
     """SIGSTOP and SIGCONT: it goes on where it was, but for a write whose gate it had passed already."""
-    async with await leading("unreachable") as process:
+    async with await leads("unreachable") as process:
         process.pause()
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(leading.DEADLINE + 0.5)
         before = len(process.lines)
         process.resume()
         assert await process.wait() == 1
@@ -348,7 +349,7 @@ async def test_a_process_that_was_stopped_past_its_deadline_writes_no_more() -> 
 async def test_a_process_whose_loop_hangs_is_ended() -> None:
     """The watchdog needs no loop."""
     start = time.monotonic()
-    async with await leading("hanging") as process:
+    async with await leads("hanging") as process:
         assert await process.wait() == 1
         assert time.monotonic() - start < 30
         assert "the leader's lease could not be renewed in time: ending at once" in process.output()
@@ -356,6 +357,6 @@ async def test_a_process_whose_loop_hangs_is_ended() -> None:
 
 async def test_a_process_that_released_its_lease_is_left_alone() -> None:
     """It has all the time that it needs to end."""
-    async with await leading("released") as process:
+    async with await leads("released") as process:
         assert await process.wait() == 0
         assert process.lines[-1] == "ended by itself"
