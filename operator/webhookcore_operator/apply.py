@@ -120,7 +120,8 @@ class Applier:
         operations = whole_spec(wanted, live)
         if not operations:
             return None
-        return await self._api.patch(kind, live["metadata"]["namespace"], live["metadata"]["name"], operations)
+        now = await self._api.patch(kind, live["metadata"]["namespace"], live["metadata"]["name"], operations)
+        return await self._write(kind, wanted, now)  # so that what is ours is ours by an apply again
 
 
 def _outcome(live: Manifest | None, now: Manifest, *, known: bool) -> Outcome:

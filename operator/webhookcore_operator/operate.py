@@ -34,6 +34,10 @@ class MisconfiguredError(Exception):
     """The operator's environment lacks something or makes no sense; the message says what."""
 
 
+class KindsChangedError(Exception):
+    """The Prometheus operator's kinds have come or gone: who watches them starts anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the operator's own Deployment tells it."""
@@ -115,7 +119,7 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
 ) -> int:
     leadership.watch()
     metrics.leader.set(1)
-    kinds = frozenset([kind.name for kind in MONITORING if await gated.serves(kind)])
+    kinds = await _monitoring(gated)
     recorder = Recorder(gated, options.identity)
     reconciler = Reconciler(gated, image=options.image, monitoring=kinds, metrics=metrics, recorder=recorder)
     queue = WorkQueue(reconciler.reconcile)
@@ -135,7 +139,7 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
     parts = [
         asyncio.create_task(leadership.keep(plain), name="lease"),
         asyncio.create_task(queue.run(), name="queue"),
-        asyncio.create_task(_resync(options, gated, queue, health, metrics), name="resync"),
+        asyncio.create_task(_resync(options, gated, kinds, queue, health, metrics), name="resync"),
         watching,
     ]
     try:
@@ -157,22 +161,36 @@ def _verdict(parts: list[asyncio.Task[None]]) -> int:
             error = None if part.cancelled() else part.exception()
             if isinstance(error, NotLeaderError):
                 _log.error("%s: another replica goes on", error)
+            elif isinstance(error, KindsChangedError):
+                _log.warning("%s", error)
+                return 0
             else:
                 _log.critical("the operator's %s ended by a defect", part.get_name(), exc_info=error)
             return 1
     return 0
 
 
-async def _resync(options: Options, api: Api, queue: WorkQueue, health: Health, metrics: Metrics) -> None:
-    """Looks at everything now and then: watches lose what happens while they are away."""
+async def _monitoring(api: Api) -> frozenset[str]:
+    """Those of the Prometheus operator's kinds that the cluster has."""
+    return frozenset([kind.name for kind in MONITORING if await api.serves(kind)])
+
+
+async def _resync(  # noqa: PLR0917 - as `_lead`
+    options: Options, api: Api, kinds: frozenset[str], queue: WorkQueue, health: Health, metrics: Metrics
+) -> None:
+    """Looks at everything now and then: watches lose what happens while they are away. Raises KindsChangedError."""
     known: set[Key] = set()
     while True:
         try:
+            there = await _monitoring(api)
             found = [each for namespace in options.watched or ("",) for each in await api.list_all(CONFIG, namespace)]
         except (ApiError, *UNREACHABLE) as error:
             _log.warning("resync failed, again in %.0f s: %s", _RETRY_SECONDS, str(error) or type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
             continue
+        if there != kinds:
+            words = ", ".join(sorted(there ^ kinds))
+            raise KindsChangedError(f"the cluster has other kinds than before ({words}): starting anew")
         keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found}
         for key in sorted(keys | known):
             queue.add(key)

@@ -11,9 +11,10 @@ from typing import Any, Final
 from webhookcore_operator.render.inputs import Manifest
 
 _KINDS: Final = frozenset({
-    "CronJob", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "Service",
+    "CronJob", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor",
+    "PrometheusRule", "Service",
 })  # fmt: skip
-"""Those with a spec that the server knows and that can be changed."""
+"""Those with a spec that can be changed."""
 _KEYS: Final = {
     "initContainers": ("name",),
     "containers": ("name",),
@@ -24,6 +25,7 @@ _KEYS: Final = {
     "envFrom": (),
     "volumeMounts": ("mountPath",),
     "ports": ("containerPort", "port"),
+    "groups": ("name",),
 }
 """Lists that several managers may add to, and what tells their items apart; all others are their manager's whole."""
 _FILLED_IN: Final = {
