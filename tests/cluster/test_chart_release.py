@@ -1,4 +1,4 @@
-"""Releases of the chart on a cluster: a trial's Postgres, the resource from values, rights, the CRD, without Helm."""
+"""Releases of the chart on a cluster: a trial's Postgres, the resource from values, the CRD, rights."""
 
 import json
 import os
@@ -14,6 +14,8 @@ from tests.cluster.support.kubectl import CommandError, eventually
 from tests.cluster.support.namespace import DATABASE, Namespace
 from tests.cluster.support.tools import ROOT
 from tests.support.config import config, route
+
+pytestmark = pytest.mark.usefixtures("own_operator")
 
 NO_OPERATOR: Final = {"operator": {"replicas": 0}}
 """For what the chart does by itself."""
@@ -201,7 +203,7 @@ def test_helm_test(cluster: Cluster, namespace: Namespace) -> None:
     with released(cluster, namespace) as release:
         release.install()
         assert "An operator is ready" in release.test().out
-        assert release.kubectl.must_get("poddisruptionbudget", "webhook-core-operator")["spec"]["maxUnavailable"] == 1
+        assert release.kubectl.must_get("poddisruptionbudget", release.operator)["spec"]["maxUnavailable"] == 1
 
 
 def test_an_operator_for_some_namespaces(cluster: Cluster, namespaces: Callable[[], Namespace]) -> None:
@@ -215,30 +217,9 @@ def test_an_operator_for_some_namespaces(cluster: Cluster, namespaces: Callable[
             each.kubectl.apply(each.config(RIDES))
         eventually(lambda: its.kubectl.condition("wcc", "test", "DependenciesResolved"), "it is looked at")
         assert "status" not in others.kubectl.must_get("wcc", "test")
-        asked = log.requests(account=f"{its.name}/webhook-core-operator")
+        asked = log.requests(account=f"{its.name}/{release.operator}")
         assert [request for request in asked if request.code in {401, 403}] == []
         assert {request.namespace for request in asked} == {its.name}
-
-
-def test_without_helm(cluster: Cluster, namespace: Namespace) -> None:
-    """`make manifests` makes one file; kubectl apply of it, twice, and the operator is up."""
-    repository, _, tag = cluster.image.rpartition(":")
-    subprocess.run(
-        ["sh", str(ROOT / "scripts/manifests.sh"), "--set", f"image.repository={repository},image.tag={tag}"],
-        env={**cluster.environment(), "NAMESPACE": namespace.name},
-        check=True,
-        capture_output=True,
-    )
-    made = str(ROOT / "build/manifests.yaml")
-    try:
-        for _ in range(2):
-            cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", made)
-        namespace.kubectl.rolled_out("deployment/webhook-core-operator")
-        labels = cluster.kubectl.must_get("namespace", namespace.name)["metadata"]["labels"]
-        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    finally:
-        kinds = "clusterroles,clusterrolebindings"
-        cluster.kubectl("delete", kinds, "-l", "app.kubernetes.io/instance=webhook-core")
 
 
 def test_manifests_without_helm_on_the_machine() -> None:

@@ -4,12 +4,15 @@ import re
 from typing import Final
 
 import httpx
+import pytest
 from tests.cluster.support.chart import released
 from tests.cluster.support.clusters import Cluster
 from tests.cluster.support.kubectl import eventually
 from tests.cluster.support.namespace import Namespace
 from tests.cluster.support.tools import ROOT
 from tests.support import meta
+
+pytestmark = pytest.mark.usefixtures("own_operator")
 
 EXAMPLES: Final = ROOT / "examples" / "kubernetes"
 APP_SECRET: Final = "for-trials-only-app-secret"

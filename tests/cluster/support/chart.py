@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 from tests.cluster.support.clusters import Cluster
-from tests.cluster.support.kubectl import Kubectl, Said
+from tests.cluster.support.kubectl import Kubectl, Said, eventually
 from tests.cluster.support.namespace import Namespace
 from tests.cluster.support.tools import ROOT
 
@@ -62,19 +62,33 @@ class Release:
     def rollback(self, revision: int) -> Said:
         return self.cluster.helm("rollback", self.name, str(revision), namespace=self.namespace.name)
 
+    @property
+    def operator(self) -> str:
+        """Of the Deployment and the service account."""
+        return f"{self.name if NAME in self.name else f'{self.name}-{NAME}'}-operator"
+
     def uninstall(self) -> Said:
+        """The operator goes first: Helm takes its rights away while it still runs, and what it asks then is refused."""
+        if self.kubectl.get("deployment", self.operator) is not None:
+            self.kubectl("scale", f"deployment/{self.operator}", "--replicas=0")
+            pods = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=operator"
+            eventually(lambda: not self.kubectl.all("pods", pods), "no pod of the operator is left")
         return self.cluster.helm("uninstall", self.name, "--ignore-not-found", namespace=self.namespace.name)
 
     def test(self) -> Said:
         return self.cluster.helm("test", self.name, "--logs", namespace=self.namespace.name)
 
+    def arguments(self) -> list[str]:
+        """Of an install, an upgrade: the release's values, and that it takes over the CRD."""
+        # Whoever had it before: another release, or kubectl, whose fields Helm 4 would not touch.
+        forced = ["--force-conflicts"] if self._applies_at_the_server() else []
+        return ["--take-ownership", *forced, *_values(self.values)]
+
     def _helm(self, action: str, *more: str, values: Values) -> Said:
-        # Whoever had the CRD before: another release, or kubectl, whose fields Helm 4 would not touch.
-        ours = ["--take-ownership", *(["--force-conflicts"] if self._applies_at_the_server() else [])]
         return self.cluster.helm(
-            *(action, self.name, str(self.chart), *ours, "--timeout", "120s"),
+            *(action, self.name, str(self.chart), "--timeout", "120s"),
             *_values(image_values(self.cluster.image)),
-            *_values(self.values),
+            *self.arguments(),
             *_values(values),
             *more,
             namespace=self.namespace.name,
