@@ -119,7 +119,7 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
 ) -> int:
     leadership.watch()
     metrics.leader.set(1)
-    kinds = await _monitoring(gated)
+    kinds = await _monitoring_at_last(gated)
     recorder = Recorder(gated, options.identity)
     reconciler = Reconciler(gated, image=options.image, monitoring=kinds, metrics=metrics, recorder=recorder)
     queue = WorkQueue(reconciler.reconcile)
@@ -168,6 +168,16 @@ def _verdict(parts: list[asyncio.Task[None]]) -> int:
                 _log.critical("the operator's %s ended by a defect", part.get_name(), exc_info=error)
             return 1
     return 0
+
+
+async def _monitoring_at_last(api: Api) -> frozenset[str]:
+    """The same, asked until there is an answer; the lease is not renewed meanwhile, so that there is an end to it."""
+    while True:
+        try:
+            return await _monitoring(api)
+        except (ApiError, *UNREACHABLE) as error:
+            _log.warning("the cluster's kinds are not known yet: %s", str(error) or type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _monitoring(api: Api) -> frozenset[str]:
