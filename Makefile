@@ -93,6 +93,10 @@ crd: $(READY) ## Make the CustomResourceDefinition (crds/webhookcoreconfigs.yaml
 manifests: ## Render the chart into build/manifests.yaml, for kubectl apply without Helm (ARGS="--set image.repository=...")
 	@sh scripts/manifests.sh $(ARGS)
 
+.PHONY: deploy
+deploy: $(READY) ## Bring everything into the cluster of the current kube context, and test it there (CONFIG=your.yaml; see scripts/deploy.sh)
+	@scripts/deploy.sh $(ARGS)
+
 .PHONY: lock
 lock: $(READY) ## Bring requirements.lock up to date with pyproject.toml (newest versions: ARGS=--upgrade)
 	@sh scripts/lock.sh $(ARGS)

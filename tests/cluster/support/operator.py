@@ -11,13 +11,15 @@ from prometheus_client.samples import Sample
 from tests.cluster.support.audit import AuditLog, Request
 from tests.cluster.support.chart import Release, Values
 from tests.cluster.support.clusters import Cluster
-from tests.cluster.support.kubectl import Kubectl, eventually
+from tests.cluster.support.kubectl import Kubectl, eventually, run
 from tests.cluster.support.namespace import Namespace, namespace_manifest
+from tests.cluster.support.tools import ROOT
 
 from webhookcore_operator.leader import NAME as LEASE
 from webhookcore_operator.render.names import METRIC_LAST_RESYNC
 
 NAMESPACE: Final = "webhookcore-system"
+_DEPLOY: Final = ROOT / "scripts" / "deploy.sh"
 RELEASE: Final = "suite"
 """Not the name that tests of the chart give theirs: what is the cluster's is named after the release."""
 OPERATOR: Final = f"{RELEASE}-webhook-core-operator"
@@ -170,10 +172,12 @@ def away(cluster: Cluster) -> Iterator[None]:
 
 
 def installed(cluster: Cluster) -> Operator:
-    """The release, in a namespace under restricted Pod Security. On a kept cluster it may be there already."""
+    """As `make deploy` installs it, in a namespace under restricted Pod Security. On a kept cluster it may be there."""
     cluster.kubectl.apply(namespace_manifest(NAMESPACE))
     operator = _of(cluster)
-    operator.install()
+    where = {"NAMESPACE": NAMESPACE, "RELEASE": RELEASE, "IMAGE": cluster.image, "CONFIG": "none"}
+    run(str(_DEPLOY), *operator.release.arguments(), environment={**cluster.environment(), **where}, seconds=600)
+    operator.leader()
     return operator
 
 
