@@ -25,10 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test on a cluster may take longer than others; the first one waits for the cluster too."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    items.sort(key=_turn)
     for item in items:
         if "tests/cluster" in item.path.as_posix() and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
+
+
+def _turn(item: pytest.Item) -> int:
+    """Those that bring an operator of their own come before the run's is there: it need not go away for them."""
+    if item.get_closest_marker("last") is not None:
+        return 2
+    return 0 if "own_operator" in getattr(item, "fixturenames", ()) else 1
 
 
 @pytest.hookimpl(wrapper=True)
