@@ -177,6 +177,26 @@ def test_suspended_tasks_and_a_suspended_resource(system: Live) -> None:
     assert cron_job(system, DLQ)["schedule"] == "*/9 * * * *"
 
 
+def test_a_run_that_fails(system: Live) -> None:
+    """One that will not get better is not tried again; the status counts it, until one succeeds."""
+    system.change(dlq={"failedJobsHistoryLimit": 3})
+    system.wait_ready()
+    made = ("create", "job", f"--from=cronjob/{DLQ}", "fails", "--dry-run=client", "--output=json")
+    job = system.kubectl(*made).json()
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "WEBHOOKCORE_CONFIG", "value": "/nowhere"}]
+    system.kubectl("create", "-f", "-", stdin=json.dumps(job))
+
+    told = system.becomes("ScheduledTasksHealthy", "False", "JobFailed")
+    assert f"{DLQ} failed 1 time(s)" in told["message"]
+    assert task_of(system, DLQ)["consecutiveFailures"] == 1
+    assert len(system.kubectl.all("pods", "batch.kubernetes.io/job-name=fails")) == 1
+    assert system.becomes("Ready", "True"), "routers need no job"
+    assert run(system, DLQ)["success"] is True
+    system.becomes("ScheduledTasksHealthy", "True", "Healthy")
+    assert task_of(system, DLQ)["consecutiveFailures"] == 0
+
+
 def test_a_schedule_fires(system: Live) -> None:
     """Every minute, by Kubernetes itself: the run is in the status, and in the database's job_runs."""
     runs = "SELECT count(*) FROM job_runs WHERE jobname = 'dlq-processor' AND status = 'succeeded'"
