@@ -102,6 +102,9 @@ async def _stop(router: Router, public: Any, internal: Any, limits: Limits) -> N
     """Readiness 503 → serve a little more → accept nothing new → finish → flush → give leases back."""
     router.draining = True
     router.status = "draining"
+    for server in (public, internal):
+        # Each answer ends its connection: whoever keeps one open would meet its end with a request under way.
+        server.app.config.KEEP_ALIVE = False
     if router.accepting and not router.failed:
         _log.info("draining: serving %.0f s more", limits.drain_serve_seconds)
         await asyncio.sleep(limits.drain_serve_seconds)
