@@ -115,13 +115,13 @@ class Repairs:
         return numbers.value("webhookcore_operator_drift_corrections_total", kind=kind)
 
     def _others(self, kind: str, name: str) -> dict[str, Any]:
-        """All other objects of the namespace that the operator could have touched: each by its kind and name."""
+        """All other objects of the namespace that the operator could have touched; runs of CronJobs come and go."""
         kinds = ",".join(each.plural for each in (*CHILDREN, SECRET))
         items = self.kubectl("get", kinds, "-o", "json").json()["items"]
         return {
             f"{each['kind']} {each['metadata']['name']}": (each["metadata"]["uid"], essence(each))
             for each in items
-            if (each["kind"], each["metadata"]["name"]) != (kind, name)
+            if (each["kind"], each["metadata"]["name"]) != (kind, name) and not _is_a_run(each)
         }
 
     def _seconds(self, log: AuditLog, child: Child, name: str) -> float:
@@ -134,6 +134,10 @@ class Repairs:
 
     def _writes(self, log: AuditLog) -> list[Request]:
         return [each for each in log.requests() if each.is_write and each.namespace == self.kubectl.namespace]
+
+
+def _is_a_run(live: dict[str, Any]) -> bool:
+    return any(owner["kind"] == "CronJob" for owner in live["metadata"].get("ownerReferences", []))
 
 
 def at(request: Request) -> datetime:
