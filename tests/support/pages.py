@@ -22,6 +22,9 @@ STEP: Final = "step"
 NOT_RUN: Final = "not run"
 TABLE: Final = "table"
 
+ON_A_CLUSTER: Final = "shellsession"
+"""The language of what needs a cluster, on pages that show what needs none (`console`) too."""
+
 _MARK: Final = re.compile(rf"<!-- ({STEP}|{NOT_RUN}|{TABLE}): (.*) -->")
 _FENCE: Final = re.compile(r"( *)```(\w*)$")
 _ANYTHING: Final = "..."
@@ -37,6 +40,8 @@ class Part:
     line: int
     """Of the mark, or of a block's first line; counted from 1."""
     lines: int = 1
+    indent: str = ""
+    """Of a block in a list."""
 
 
 Show = Callable[[str], Awaitable[str]]
@@ -55,11 +60,16 @@ def parts(page: Path) -> Iterator[Part]:
             elif fence := _FENCE.fullmatch(line):
                 block = []
         elif line == f"{fence[1]}```":
-            yield Part(fence[2], "\n".join(block), number - len(block), len(block))
+            yield Part(fence[2], "\n".join(block), number - len(block), len(block), fence[1])
             fence = None
         else:
             block.append(line.removeprefix(fence[1]))
     assert fence is None, f"{page.name}: a block has no end"
+
+
+async def elsewhere(text: str) -> str:
+    """Shows a block that another test of the page runs."""
+    return text
 
 
 async def walk(page: Path, *, show: Mapping[str, Show], steps: Mapping[str, Step] | None = None) -> None:
@@ -109,6 +119,9 @@ _EVENED: Final = [
         (r"\b\d\d:\d\d(:\d\d)?( on \d+ [A-Z][a-z]+)?\b", "TIME"),
         (r"\b[0-9a-f]{16,64}\b", "HEX"),
         (r'("(\w*Ms|ms|waitSeconds)"): ?[\d.]+', r"\1:N"),
+        (r"\b\d+m(\d+s)?\b", "DURATION"),
+        (r"-[bcdf-hj-np-tv-xz2-9]{6,10}-[bcdf-hj-np-tv-xz2-9]{5}\b", "-POD"),
+        (r"\b10\.\d+\.\d+\.\d+\b", "IP"),
         (r"\b(in )?\d+(\.\d+)? ?(ms|s|min|h|d)\b( ago)?", "DURATION"),
         (r"[─━-]{2,}", "--"),
         (r", ms +[\d.]+", ", ms N"),
@@ -145,7 +158,7 @@ def _write(page: Path, wrong: list[tuple[Part, str]]) -> None:
     """From the last block to the first, so that lines stay where they are."""
     lines = page.read_text(encoding="utf-8").split("\n")
     for part, real in reversed(wrong):
-        shown = [line.rstrip() for line in real.strip("\n").split("\n")]
+        shown = [f"{part.indent}{line}".rstrip() for line in real.strip("\n").split("\n")]
         lines[part.line - 1 : part.line - 1 + part.lines] = shown
     if wrong:
         page.write_text("\n".join(lines), encoding="utf-8")

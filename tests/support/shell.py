@@ -13,7 +13,9 @@ _PROMPT = "$ "
 
 
 class Shell:
-    """`show` is for `pages.walk`. `typed` is what stands for a part of a command, `shown` for a part of its output."""
+    """`show` is for `pages.walk`. `typed` is what stands for a part of a command, `shown` for a part of its output;
+    `seconds` is the longest that a command may take.
+    """
 
     def __init__(
         self,
@@ -22,12 +24,14 @@ class Shell:
         *,
         typed: Mapping[str, str] | None = None,
         shown: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
     ) -> None:
         kept = {name: text for name, text in os.environ.items() if name in {"HOME", "LANG"} or name[:9] == "COVERAGE_"}
         self._env = {**kept, **env}
         self._folder = folder
         self._typed = typed or {}
         self._shown = shown or {}
+        self._seconds = seconds
 
     async def show(self, text: str) -> str:
         """Runs each command of a block; the block as it is in truth."""
@@ -47,7 +51,7 @@ class Shell:
             stderr=asyncio.subprocess.STDOUT,
             preexec_fn=ends_with_parent(signal.SIGKILL),
         )
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(self._seconds):
             out, _ = await process.communicate()
         output = out.decode()
         for real, shown in self._shown.items():

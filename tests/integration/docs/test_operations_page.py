@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.integration.docs.example import APP_SECRET, SECRETS, example
 from tests.support import meta
 from tests.support.config import environment
-from tests.support.pages import ROOT, code, tables, walk
+from tests.support.pages import ON_A_CLUSTER, ROOT, code, elsewhere, tables, walk
 from tests.support.postgres import Databases
 from tests.support.processes import run
 from tests.support.scene import Scene
@@ -42,6 +42,7 @@ class OnCall:
             "a run that reached no router": self.no_router,
             "the breaker of insurance opens": self.breaker_opens,
             "insurance is up again": self.insurance_is_up,
+            "the example services were away for a moment": self.nothing,  # that is tests/cluster's
         }
 
     async def two_are_due(self) -> None:
@@ -107,6 +108,9 @@ class OnCall:
             assert asyncio.get_running_loop().time() < give_up, "the router did not hear of it"
             await asyncio.sleep(0.05)
 
+    async def nothing(self) -> None:
+        """A step of the cluster's part."""
+
     async def _say(self, text: str, sender: str) -> str:
         message = meta.text(text, sender)
         await self.it.post(meta.body(message), secret=APP_SECRET)
@@ -131,7 +135,7 @@ async def test_operations_page(databases: Databases, tmp_path: Path) -> None:
             typed={"psql ": 'psql "$DATABASE_URL" '},
             shown={it.router.internal_url: "http://127.0.0.1:9090", f"again by {getpass.getuser()}": "again by kerry"},
         )
-        await walk(PAGE, show={"console": shell.show}, steps=OnCall(it, env).steps)
+        await walk(PAGE, show={"console": shell.show, ON_A_CLUSTER: elsewhere}, steps=OnCall(it, env).steps)
         columns = await it.rows(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
         )

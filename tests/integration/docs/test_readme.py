@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.support.pages import ROOT, walk
+from tests.support.pages import ON_A_CLUSTER, ROOT, elsewhere, walk
 from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.shell import Shell
@@ -79,7 +79,7 @@ async def test_readme(tmp_path: Path) -> None:
         return real
 
     try:
-        await walk(PAGE, show={"console": console, "text": local.news})
+        await walk(PAGE, show={"console": console, "text": local.news, ON_A_CLUSTER: elsewhere})
         local.process.interrupt()
         async with asyncio.timeout(60):
             assert await local.process.wait() == 0

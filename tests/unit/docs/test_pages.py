@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import typer
-from tests.support.pages import NOT_RUN, PAGES, ROOT, STEP, TABLE, code, parts, tables
+from tests.support.pages import NOT_RUN, ON_A_CLUSTER, PAGES, ROOT, STEP, TABLE, code, parts, tables
 
 from webhookcore import headers
 from webhookcore.delivery.classify import TryAgain, classify
@@ -24,11 +24,17 @@ from webhookcore_router import answers
 from webhookcore_router.limits import Limits
 from webhookcore_workers.result import Exit
 
-HTTP, OPERATIONS, EVENTS, ARCHITECTURE = (
-    ROOT / f"docs/{name}.md" for name in ("http", "operations", "events", "architecture")
+HTTP, OPERATIONS, EVENTS, ARCHITECTURE, KUBERNETES = (
+    ROOT / f"docs/{name}.md" for name in ("http", "operations", "events", "architecture", "kubernetes")
 )
-WALKED = {ROOT / "README.md": {"console", "text"}, HTTP: {"http", "python"}, OPERATIONS: {"console"}, EVENTS: {"json"}}
-"""The languages of the pages whose blocks are all run (tests/integration/docs)."""
+WALKED = {
+    ROOT / "README.md": {"console", "text", ON_A_CLUSTER},
+    HTTP: {"http", "python"},
+    OPERATIONS: {"console", ON_A_CLUSTER},
+    EVENTS: {"json"},
+    KUBERNETES: {"console", "yaml"},
+}
+"""The languages of the pages whose blocks are all run (tests/integration/docs, tests/cluster/test_pages.py)."""
 CHECKED_ELSEWHERE = {"configuration.md", "benchmarks.md"}
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
