@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, Self
@@ -20,7 +21,9 @@ from webhookcore_operator.render.names import FIELD_MANAGER
 SECONDS: Final = 15.0
 """For one request."""
 _JSON: Final = "application/json"
-_APPLY: Final = "application/apply-patch+yaml"
+_APPLY: Final = "application/apply-patch+yaml; charset=utf-8"
+"""With its parameter: a body of this type the client sends as it is."""
+_ESCAPED: Final = re.compile("[\x7f-\uffff]")
 _JSON_PATCH: Final = "application/json-patch+json"
 _PAGE: Final = 500
 
@@ -153,7 +156,7 @@ class Api:
     ) -> Manifest:
         """Server-side apply, forced."""
         query = {"fieldManager": manager, "force": "true"}
-        return await self._write("PATCH", kind.path(namespace, name, subresource), body, _APPLY, query)
+        return await self._write("PATCH", kind.path(namespace, name, subresource), _yaml(body), _APPLY, query)
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: list[Manifest]) -> Manifest:
         """A JSON patch; 409 where it names a resourceVersion that is not the present one."""
@@ -187,6 +190,11 @@ class Api:
             raise _error(answer.status, data)
         result: Manifest = json.loads(data)
         return result
+
+
+def _yaml(body: Manifest) -> str:
+    """JSON that is YAML too, which knows no escapes in pairs (JSON's of an emoji), and not each character unescaped."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(body, ensure_ascii=False))
 
 
 def _error(status: int, data: bytes) -> ApiError:

@@ -169,6 +169,13 @@ async def test_what_the_server_does_not_take(hand: Hand) -> None:
     assert (await hand.apply(worker("worker.example/image:1"))).outcome in {Outcome.SAME, Outcome.SKIPPED}
 
 
+async def test_every_character_arrives(hand: Hand) -> None:
+    """An apply is YAML to the server, and YAML is not quite JSON: emoji, controls, other planes, backslashes."""
+    text = '🚗 Zürich \U0001f468\u200d\U0001f469 \x7f\x85\u2028\ufeff\ufffe " \\ \\ud83d \t\n\U0010ffff 漢字 تاكسي'
+    applied = await hand.apply(settings("characters", text=text))
+    assert applied.live["data"]["text"] == text
+
+
 async def test_what_cannot_be_changed_is_made_anew(hand: Hand) -> None:
     """An immutable ConfigMap that is to hold something else; and where its successor is refused, that is said."""
     fixed = {**settings("fixed"), "immutable": True}
