@@ -23,6 +23,7 @@ from webhookcore_cli.local.small_http import Request
 ATTEMPT_SECONDS = 30.0
 _BETWEEN_SECONDS = 0.02
 PATIENCE_SECONDS = 90.0
+_REFUSALS = 5
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ class Meta:
         self.sent: list[Sent] = []
         self.broken: list[str] = []
         """Why tries were answered 0."""
+        self.refused: list[str] = []
+        """The first answers that were not 200, with what they say."""
         self.secret = secret
         self._pick_url = pick_url
         self._pause = pause
@@ -112,6 +115,8 @@ class Meta:
         except (PyreqwestError, TimeoutError) as error:
             self.broken.append(f"{url} after {time.monotonic() - began:.2f} s: {error!r}")
             return 0
+        if answer.status != HTTPStatus.OK and len(self.refused) < _REFUSALS:
+            self.refused.append(f"{answer.status} after {time.monotonic() - began:.2f} s: {await answer.text()}")
         return answer.status
 
 

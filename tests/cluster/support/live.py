@@ -85,7 +85,7 @@ class Live:
 
     def delivered_once(self, meta: Meta) -> None:
         """No request failed; whatever was sent came once, and nothing else is kept."""
-        assert set(meta.statuses()) == {200}, (Counter(meta.statuses()), meta.broken[:5])
+        assert set(meta.statuses()) == {200}, (Counter(meta.statuses()), meta.broken[:5], meta.refused)
         keys = {sent.key for sent in meta.sent}
 
         def all_of_them() -> Mapping[str, int]:
@@ -166,7 +166,7 @@ class _Load(threading.Thread):
 
     async def _one(self, number: int, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            await self.meta.send("hello", sender_number(number))
+            await self.meta.send("a message", sender_number(number))
             await asyncio.sleep(PAUSE_SECONDS)
 
 
