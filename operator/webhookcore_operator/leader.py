@@ -127,7 +127,10 @@ class Leadership:
             else:
                 self._lease = await api.replace(LEASE, self._namespace, NAME, wanted)
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("the lease was not renewed: %s", str(error) or type(error).__name__)
+            if isinstance(error, ApiError) and error.conflict:
+                _log.info("another replica was quicker to take the lease")
+            else:
+                _log.warning("the lease was not renewed: %s", str(error) or type(error).__name__)
             return False
         self._until = started + self._times.deadline
         return True

@@ -155,8 +155,10 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
 
 
 def _verdict(parts: list[asyncio.Task[None]]) -> int:
-    """The exit code after one of the parts ended, or none of them when somebody asked to stop."""
-    for part in parts:
+    """The exit code after one of the parts ended, or none of them when somebody asked to stop. Where kopf ends by
+    itself it cancels what the others are doing: they are not to blame.
+    """
+    for part in sorted(parts, key=asyncio.Task.cancelled):
         if part.done():
             error = None if part.cancelled() else part.exception()
             if isinstance(error, NotLeaderError):
