@@ -24,7 +24,7 @@ async def ended(*parts: tuple[str, BaseException | None]) -> list[asyncio.Task[N
 
 
 async def test_whose_end_cancelled_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    """kopf cancels what others were doing when it ends: it is the one to blame."""
+    """Kopf cancels what others were doing when it ends: it is the one to blame."""
     parts = await ended(("queue", asyncio.CancelledError()), ("watching", OSError("the watch broke")), ("resync", None))
     assert _verdict(parts) == 1
     assert "the operator's watching ended by a defect" in caplog.text
