@@ -1,5 +1,6 @@
 """A resource that stands still: no message, no scheduled run. What is written about it has another cause."""
 
+from copy import deepcopy
 from typing import Any, Final
 
 from tests.cluster.support import operator as operators
@@ -17,7 +18,7 @@ _CALM: Final = {"spec.dlq": {"suspend": True}, "spec.cleanup": {"suspend": True}
 def standing(namespace: Namespace, name: str = NAME, **changes: Any) -> dict[str, Any]:
     """One router whose CronJobs are suspended; `changes` as of `changed`: `**{"spec.router.replicas": 2}`."""
     rides = route("rides", "http://rides.example/webhook")
-    return changed({**_CALM, **changes}, namespace.config(rides, name=name, fallback="rides"))
+    return changed({**deepcopy(_CALM), **changes}, namespace.config(rides, name=name, fallback="rides"))
 
 
 def stand(operator: Operator, namespace: Namespace, database_url: str, **changes: Any) -> None:
