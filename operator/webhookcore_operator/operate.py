@@ -26,6 +26,7 @@ _STOP_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 2.0
 _LONGEST_RESYNC: Final = 86400
 _LAST_PORT: Final = 65535
+_WATCHING: Final = "watching"
 
 _log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
             namespaces=options.watched,
             stop_flag=stop_kopf,
         ),
-        name="watching",
+        name=_WATCHING,
     )
     parts = [
         asyncio.create_task(leadership.keep(plain), name="lease"),
@@ -144,6 +145,9 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
     ]
     try:
         await asyncio.wait({*parts, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if any(part.done() and _error(part) is None for part in parts):
+            # By kopf: it takes the signals over while it runs, and cancels what runs beside it as it ends.
+            await asyncio.wait({watching}, timeout=_STOP_SECONDS)
         return _verdict(parts)
     finally:
         metrics.leader.set(0)
@@ -158,9 +162,11 @@ def _verdict(parts: list[asyncio.Task[None]]) -> int:
     """The exit code after one of the parts ended, or none of them when somebody asked to stop. Where kopf ends by
     itself it cancels what the others are doing: they are not to blame.
     """
+    if any(part.get_name() == _WATCHING and part.done() and _error(part) is None for part in parts):
+        return 0  # it was asked to stop
     for part in sorted(parts, key=asyncio.Task.cancelled):
         if part.done():
-            error = None if part.cancelled() else part.exception()
+            error = _error(part)
             if isinstance(error, NotLeaderError):
                 _log.error("%s: another replica goes on", error)
             elif isinstance(error, KindsChangedError):
@@ -170,6 +176,10 @@ def _verdict(parts: list[asyncio.Task[None]]) -> int:
                 _log.critical("the operator's %s ended by a defect", part.get_name(), exc_info=error)
             return 1
     return 0
+
+
+def _error(part: asyncio.Task[None]) -> BaseException | None:
+    return None if part.cancelled() else part.exception()
 
 
 async def _monitoring_at_last(api: Api) -> frozenset[str]:
