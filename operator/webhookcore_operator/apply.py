@@ -58,28 +58,36 @@ class Applier:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._last: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._last: dict[tuple[str, str], dict[tuple[str, str], tuple[str, str]]] = {}
+        """By the owner's namespace and name, then by kind and name: the hash and the version."""
 
     async def apply(self, wanted: Manifest, live: Manifest | None) -> Applied:
         """Raises StrangerError, RefusedError or ChangedMeanwhileError besides what a request raises."""
         kind, metadata = kind_of(wanted), wanted["metadata"]
         if live is not None and not owned_by(live, metadata["ownerReferences"][0]["uid"]):
             raise StrangerError(f"a {kind.name} {metadata['name']} that is not this resource's is in the way")
-        place, digest = (kind.name, metadata["namespace"], metadata["name"]), _digest(wanted)
-        before = self._last.get(place)
+        owner = (metadata["namespace"], metadata["ownerReferences"][0]["name"])
+        last, place, digest = self._last.setdefault(owner, {}), (kind.name, metadata["name"]), _digest(wanted)
+        before = last.get(place)
         if live is not None and before == (digest, live["metadata"]["resourceVersion"]):
             return Applied(live, Outcome.SKIPPED)
         try:
             now = await self._write(kind, wanted, live)
         except ApiError as error:
             now = await self._refused(kind, wanted, live, error)
-        self._last[place] = (digest, now["metadata"]["resourceVersion"])
+        last[place] = (digest, now["metadata"]["resourceVersion"])
         return Applied(now, _outcome(live, now, known=before is not None and before[0] == digest))
 
     def forget(self, live: Manifest) -> None:
-        """It was deleted."""
+        """A child was deleted."""
         metadata = live["metadata"]
-        self._last.pop((live["kind"], metadata["namespace"], metadata["name"]), None)
+        for owner in metadata.get("ownerReferences") or ():
+            last = self._last.get((metadata["namespace"], owner["name"]), {})
+            last.pop((live["kind"], metadata["name"]), None)
+
+    def forget_all(self, namespace: str, owner: str) -> None:
+        """A resource was deleted, and its children with it."""
+        self._last.pop((namespace, owner), None)
 
     async def _write(self, kind: Kind, wanted: Manifest, live: Manifest | None) -> Manifest:
         namespace, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]

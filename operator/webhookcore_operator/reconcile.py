@@ -87,6 +87,7 @@ class Reconciler:
         return min(findings.again, default=None)
 
     def _forget(self, key: Key) -> None:
+        self._applier.forget_all(key.namespace, key.name)
         for type_ in Type:
             try:
                 self._metrics.condition.remove(key.namespace, key.name, type_)

@@ -116,7 +116,9 @@ async def test_a_child_is_made_and_then_left_alone(hand: Hand, gate: Gate, place
 
 
 async def test_drift_is_told_from_a_change(hand: Hand, place: Namespace) -> None:
-    """What somebody changed or deleted is repaired; after a restart nobody knows any more who changed it."""
+    """What somebody changed or deleted is repaired; after a restart, or once the
+    owner was forgotten, nobody knows any more who changed it.
+    """
     await hand.apply(settings("drifting"))
     place.kubectl.patch("configmap", "drifting", {"data": {"batch": "0"}})
     repaired = await hand.apply(settings("drifting"))
@@ -128,6 +130,10 @@ async def test_drift_is_told_from_a_change(hand: Hand, place: Namespace) -> None
     place.kubectl.patch("configmap", "drifting", {"data": {"batch": "0"}})
     restarted = Hand(hand.api, place)
     assert (await restarted.apply(settings("drifting"))).outcome is Outcome.CHANGED
+
+    hand.applier.forget_all(place.name, "owner")
+    place.kubectl.patch("configmap", "drifting", {"data": {"batch": "0"}})
+    assert (await hand.apply(settings("drifting"))).outcome is Outcome.CHANGED
 
 
 async def test_what_is_deleted_on_purpose_is_forgotten(hand: Hand, api: Api) -> None:

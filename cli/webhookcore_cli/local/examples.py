@@ -80,7 +80,6 @@ def describe(request: Request, *, repeated: bool = False) -> str:
     what, sender = _content(request.body)
     notes = [f"attempt {got(headers.ATTEMPT.lower(), '?')}"]
     notes += _note("menu {}", got(headers.MENU_SELECTION.lower()))
-    notes += _note("retry {} from the dead letter queue", got(headers.DLQ_RETRY.lower()))
     notes += ["seen before: not done twice"] if repeated else []
     return f"← {what}{f' from {masked(sender)}' if sender else ''} ({', '.join(notes)})"
 
