@@ -4,12 +4,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.kinds import DEPLOYMENT, Kind, kind_of
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.surplus import removals, whole_spec
+
+_TRIES: Final = 5
 
 
 class Outcome(StrEnum):
@@ -128,8 +130,23 @@ class Applier:
         operations = whole_spec(wanted, live)
         if not operations:
             return None
-        now = await self._api.patch(kind, live["metadata"]["namespace"], live["metadata"]["name"], operations)
-        return await self._write(kind, wanted, now)  # so that what is ours is ours by an apply again
+        namespace, name = live["metadata"]["namespace"], live["metadata"]["name"]
+        await self._api.patch(kind, namespace, name, operations)
+        return await self._applied_again(kind, wanted)
+
+    async def _applied_again(self, kind: Kind, wanted: Manifest) -> Manifest:
+        """So that what is ours is ours by an apply again. Its controller may be quicker to write a status: whoever left
+        it at that would find all as it should be the next time, and count no drift.
+        """
+        namespace, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]
+        tries = _TRIES
+        while True:
+            try:
+                return await self._write(kind, wanted, await self._api.get(kind, namespace, name))
+            except ApiError as error:
+                tries -= 1
+                if not error.conflict or not tries:
+                    raise
 
 
 def _outcome(live: Manifest | None, now: Manifest, *, known: bool) -> Outcome:
