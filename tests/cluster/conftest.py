@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    """Those that bring an operator of their own come before the run's is there: it need not go away for them."""
+    """Those that bring an operator of their own, or want none, come before the run's is there: it need not go away."""
     if item.get_closest_marker("last") is not None:
         return 2
     return 0 if "own_operator" in getattr(item, "fixturenames", ()) else 1
@@ -105,7 +105,7 @@ def shared_database(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def own_operator(cluster: Cluster) -> Iterator[None]:
-    """For a module that brings an operator of its own: the run's is away meanwhile."""
+    """For a module that brings an operator of its own, or wants none: the run's is away meanwhile."""
     with operators.away(cluster):
         yield
 

@@ -28,6 +28,10 @@ GOLDEN: Final = Path(__file__).parent / "golden"
 CRD: Final = "webhookcoreconfigs.webhookcore.io"
 
 
+# An operator would write the status itself.
+pytestmark = pytest.mark.usefixtures("own_operator")
+
+
 @pytest.fixture(scope="module")
 def kubectl(cluster: Cluster) -> Iterator[Kubectl]:
     """In a namespace of these tests', in a cluster that knows the kind; one that another test installed is used."""
