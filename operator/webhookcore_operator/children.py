@@ -7,6 +7,7 @@ from webhookcore_operator import scale
 from webhookcore_operator.api import Api
 from webhookcore_operator.apply import owned_by
 from webhookcore_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, JOB, MONITORING, Kind, kind_of
+from webhookcore_operator.live import true_condition
 from webhookcore_operator.render import Owner, names
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import LABEL_COMPONENT, LABEL_INSTANCE, LABEL_NAME, Part
@@ -89,5 +90,4 @@ def _component(live: Manifest) -> str:
 
 
 def _ended(job: Manifest) -> bool:
-    conditions = (job.get("status") or {}).get("conditions") or ()
-    return any(each["type"] in ("Complete", "Failed") and each["status"] == "True" for each in conditions)
+    return any(true_condition(job, how) for how in ("Complete", "Failed"))

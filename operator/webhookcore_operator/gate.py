@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
+from webhookcore_operator.live import true_condition
 from webhookcore_operator.render.inputs import Manifest
 
 FIRST_WAIT: Final = timedelta(minutes=1)
@@ -64,9 +65,9 @@ def decide(wanted: str, memory: Memory, job: Manifest | None, log: str, now: dat
         if memory.failed == wanted and (due := _due(memory)) is not None and now < due:
             return Gate(False, Step.NOTHING, memory, FAILED, _told(memory, log), due)
         return _under_way(Step.CREATE, wanted, memory, "the migration Job is being made")
-    if _finished(job, "Complete"):
+    if true_condition(job, "Complete"):
         return Gate(True, Step.NOTHING, Memory(done=wanted), *MIGRATED)
-    if (failed := _finished(job, "Failed")) is not None:
+    if (failed := true_condition(job, "Failed")) is not None:
         memory = _remembered(wanted, memory, datetime.fromisoformat(failed["lastTransitionTime"]))
         return _failed(memory, job, log, now)
     return _running(wanted, memory, job["metadata"]["name"], stalled, now)
@@ -114,11 +115,3 @@ def _told(memory: Memory, log: str, job: Manifest | None = None) -> str:
     ended = f"; it said: {log}" if log else ""
     last = f", last at {memory.last_failure:%FT%TZ}" if memory.last_failure else ""
     return f"the migration failed {memory.failures} time(s){last}{ended} ({look})"
-
-
-def _finished(job: Manifest, how: str) -> dict[str, Any] | None:
-    for condition in (job.get("status") or {}).get("conditions") or ():
-        if condition["type"] == how and condition["status"] == "True":
-            found: dict[str, Any] = condition
-            return found
-    return None

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from webhookcore_operator import scale
 from webhookcore_operator.conditions import FALSE, ROLLING_OUT, TRUE, UNKNOWN, Condition, Type
+from webhookcore_operator.live import true_condition
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import LABEL_COMPONENT, Part
 
@@ -22,8 +23,7 @@ def rollout(deployment: Manifest, pods: Iterable[Manifest]) -> Condition:
         return Condition(Type.SPEC_APPLIED, TRUE, "Applied", "what runs is what the spec says")
     words = broken(pods)
     progress = _conditions(deployment).get("Progressing") or {}
-    failure = _conditions(deployment).get("ReplicaFailure") or {}
-    if failure.get("status") == TRUE:
+    if failure := true_condition(deployment, "ReplicaFailure"):
         return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", f"pods cannot be made: {failure.get('message')}")
     if words:
         return Condition(Type.SPEC_APPLIED, FALSE, "RolloutStalled", words)
@@ -91,8 +91,8 @@ def scheduled_tasks(cron_jobs: Mapping[str, Manifest], jobs: Sequence[Manifest])
 
 def _ended(job: Manifest, how: str) -> str:
     """When it ended so, or nothing."""
-    condition = _conditions(job).get(how) or {}
-    return str(condition["lastTransitionTime"]) if condition.get("status") == TRUE else ""
+    condition = true_condition(job, how)
+    return str(condition["lastTransitionTime"]) if condition else ""
 
 
 def tasks_healthy(tasks: Sequence[Mapping[str, Any]]) -> Condition:
