@@ -15,7 +15,7 @@ from tests.cluster.support import tools
 FLOOR: Final = 95.0
 EDGE: Final = tuple(
     f"operator/webhookcore_operator/{name}.py"
-    for name in ("api", "apply", "children", "events", "operate", "reconcile")
+    for name in ("api", "apply", "children", "events", "migration", "operate", "reconcile", "writer")
 )
 """The operator's modules that do nothing without an API server."""
 

@@ -1,7 +1,6 @@
 """The API server over HTTP: requests and answers as plain objects. Every write passes the leader's gate first."""
 
 import json
-import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -26,8 +25,6 @@ _APPLY: Final = "application/apply-patch+yaml; charset=utf-8"
 _ESCAPED: Final = re.compile("[\x7f-\uffff]")
 _JSON_PATCH: Final = "application/json-patch+json"
 _PAGE: Final = 500
-
-_log = logging.getLogger(__name__)
 
 
 class ApiError(Exception):

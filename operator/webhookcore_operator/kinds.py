@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from webhookcore_operator.render import names
+from webhookcore_operator.render import inputs, names
 from webhookcore_operator.render.inputs import Manifest
 
 
@@ -22,20 +22,24 @@ class Kind:
         return "/".join(part for part in parts if part)
 
 
+def _rendered(name: str, plural: str) -> Kind:
+    return Kind(names.API_VERSIONS[name], name, plural)
+
+
 CONFIG: Final = Kind(names.API_VERSION, names.KIND, names.PLURAL)
-DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
-SERVICE: Final = Kind("v1", "Service", "services")
-CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
+DEPLOYMENT: Final = _rendered("Deployment", "deployments")
+SERVICE: Final = _rendered("Service", "services")
+CONFIG_MAP: Final = _rendered("ConfigMap", "configmaps")
+SERVICE_ACCOUNT: Final = _rendered("ServiceAccount", "serviceaccounts")
+JOB: Final = _rendered("Job", "jobs")
+CRON_JOB: Final = _rendered("CronJob", "cronjobs")
+DISRUPTION_BUDGET: Final = _rendered("PodDisruptionBudget", "poddisruptionbudgets")
+AUTOSCALER: Final = _rendered("HorizontalPodAutoscaler", "horizontalpodautoscalers")
+NETWORK_POLICY: Final = _rendered("NetworkPolicy", "networkpolicies")
+POD_MONITOR: Final = _rendered(inputs.POD_MONITOR, "podmonitors")
+PROMETHEUS_RULE: Final = _rendered(inputs.PROMETHEUS_RULE, "prometheusrules")
 SECRET: Final = Kind("v1", "Secret", "secrets")
-SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")
 POD: Final = Kind("v1", "Pod", "pods")
-JOB: Final = Kind("batch/v1", "Job", "jobs")
-CRON_JOB: Final = Kind("batch/v1", "CronJob", "cronjobs")
-DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
-AUTOSCALER: Final = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
-NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
-POD_MONITOR: Final = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
-PROMETHEUS_RULE: Final = Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules")
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")
 

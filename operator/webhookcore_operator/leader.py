@@ -47,6 +47,7 @@ class Seen:
     version: str
     since: float
     """Monotonic."""
+    duration: float
 
 
 class Leadership:
@@ -118,7 +119,7 @@ class Leadership:
         started = self._clock()
         try:
             lease = await api.get(LEASE, self._namespace, NAME)
-            if lease is not None and not self._may_take(lease):
+            if not self._may_take(lease):
                 self._lease, self._until = None, 0.0
                 return False
             wanted = self._claimed(lease)
@@ -135,15 +136,18 @@ class Leadership:
         self._until = started + self._times.deadline
         return True
 
-    def _may_take(self, lease: Manifest) -> bool:
-        spec = lease.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        if holder in ("", self._identity):
-            return True
-        version = lease["metadata"]["resourceVersion"]
-        if self._seen is None or self._seen.version != version:
-            self._seen = Seen(version, self._clock())
-        return self._clock() - self._seen.since > float(spec.get("leaseDurationSeconds") or self._times.duration)
+    def _may_take(self, lease: Manifest | None) -> bool:
+        """One that somebody deleted is still its holder's, who makes it anew with the next renewal."""
+        if lease is not None:
+            spec = lease.get("spec") or {}
+            if (spec.get("holderIdentity") or "") in ("", self._identity):
+                self._seen = None
+                return True
+            version = lease["metadata"]["resourceVersion"]
+            if self._seen is None or self._seen.version != version:
+                duration = float(spec.get("leaseDurationSeconds") or self._times.duration)
+                self._seen = Seen(version, self._clock(), duration)
+        return self._seen is None or self._clock() - self._seen.since > self._seen.duration
 
     def _claimed(self, lease: Manifest | None) -> Manifest:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,6 +1,5 @@
 """One reconciliation: reads a resource and all that is its own, and brings what is there to what is wanted."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -10,28 +9,26 @@ from webhookcore.settings import Migrations, WebhookCoreSpec
 from webhookcore.settings.check import check
 from webhookcore.settings.findings import Finding
 from webhookcore.settings.problems import path_of
-from webhookcore_operator import claim, conditions, dependencies, gate, observe, render, scale
+from webhookcore_operator import claim, conditions, dependencies, render, scale
 from webhookcore_operator.api import Api, ApiError
-from webhookcore_operator.apply import Applier, ChangedMeanwhileError, Outcome, RefusedError, StrangerError, owned_by
+from webhookcore_operator.apply import ChangedMeanwhileError
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, TRUE, UNKNOWN, Type
 from webhookcore_operator.events import Recorder
-from webhookcore_operator.kinds import CONFIG, DEPLOYMENT, JOB, POD, kind_of
+from webhookcore_operator.kinds import CONFIG, DEPLOYMENT, POD
 from webhookcore_operator.metrics import Metrics
+from webhookcore_operator.migration import migrate
 from webhookcore_operator.render import Inputs, Owner, Part, names
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import SCALE_MANAGER, STATUS_MANAGER
-from webhookcore_operator.status import Findings, build, memory_of
+from webhookcore_operator.status import SOON, Findings, build, memory_of
 from webhookcore_operator.work_queue import Key
+from webhookcore_operator.writer import CONFLICT_SECONDS, ChildWriter
 
-CONFLICT_SECONDS: Final = 5.0
 MISSING_SECONDS: Final = 15.0
 """Secrets are not watched."""
 ROLLOUT_SECONDS: Final = 10.0
 """Deployments are; pods are not."""
-SOON: Final = 0.5
-
-_log = logging.getLogger(__name__)
 
 
 class Reconciler:
@@ -49,7 +46,7 @@ class Reconciler:
     ) -> None:
         """`image` is the operator's own; `monitoring` the Prometheus operator's kinds that the cluster has."""
         self._api = api
-        self._applier = Applier(api)
+        self._writer = ChildWriter(api, metrics)
         self._image = image
         self._monitoring = monitoring
         self._metrics = metrics
@@ -87,7 +84,7 @@ class Reconciler:
         return min(findings.again, default=None)
 
     def _forget(self, key: Key) -> None:
-        self._applier.forget_all(key.namespace, key.name)
+        self._writer.forget_all(key.namespace, key.name)
         for type_ in Type:
             try:
                 self._metrics.condition.remove(key.namespace, key.name, type_)
@@ -186,80 +183,19 @@ class Reconciler:
     async def _apply_all(self, inputs: Inputs, children: Children, findings: Findings) -> None:
         findings.image = inputs.effective_image
         wanted = render.service_accounts(inputs)
-        await self._apply(wanted, children, findings)
+        await self._writer.apply(wanted, children, findings)
         if inputs.spec.database.migrations is Migrations.MANUAL:
             words = "spec.database.migrations is Manual: run `webhookcore migrate` before a new version"
             findings.say(Type.DATABASE_MIGRATED, UNKNOWN, conditions.MANUAL, words)
         else:
-            job = render.migration_job(inputs)
-            decided = await self._migrate(inputs, job, children, findings)
-            wanted.append(job)
-            if not decided.open:
+            wanted.append(render.migration_job(inputs))
+            if not await migrate(self._api, self._writer, inputs, children, findings, now=self._now()):
                 findings.say(Type.SPEC_APPLIED, FALSE, conditions.ROLLING_OUT, "waits for the database's migration")
-                await self._prune_migrations(job, children)
                 return
         more = [*render.router_children(inputs), *render.job_children(inputs)]
-        await self._apply(more, children, findings)
+        await self._writer.apply(more, children, findings)
         for live in list(children.surplus([*wanted, *more])):
-            await self._delete(live, children)
-
-    async def _apply(self, wanted: Iterable[Manifest], children: Children, findings: Findings) -> None:
-        """Each for itself: one that cannot be must not keep the others from being right."""
-        for manifest in wanted:
-            try:
-                applied = await self._applier.apply(manifest, await children.find(self._api, manifest))
-            except StrangerError as error:
-                words = f"{error}: delete or rename it, and it is made within {CONFLICT_SECONDS:.0f} s"
-                findings.say(Type.SPEC_APPLIED, FALSE, "NameConflict", words)
-                findings.again.append(CONFLICT_SECONDS)
-            except RefusedError as error:
-                findings.say(Type.SPEC_APPLIED, FALSE, "InvalidSpec", f"the API server refuses the {error}")
-            else:
-                children.put(applied.live)
-                self._told_of(manifest, applied.outcome)
-
-    def _told_of(self, manifest: Manifest, outcome: Outcome) -> None:
-        if outcome in (Outcome.SKIPPED, Outcome.SAME):
-            return
-        _log.info(
-            "%s %s/%s: %s", manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"], outcome
-        )
-        if outcome is Outcome.REPAIRED:
-            self._metrics.drift.labels(manifest["kind"]).inc()
-
-    async def _migrate(self, inputs: Inputs, job: Manifest, children: Children, findings: Findings) -> gate.Gate:
-        wanted = render.migration_hash(inputs)
-        live = await children.find(self._api, job) if findings.memory.done != wanted else None
-        if live is not None and not owned_by(live, children.owner.uid):
-            live = None  # says nothing of this resource's database; making ours then tells of the name's conflict
-        pods = await self._pods_of(children.owner, job) if live is not None else []
-        decided = gate.decide(
-            wanted, findings.memory, live, _last_words(pods), self._now(), stalled=observe.broken(pods)
-        )
-        findings.memory = decided.memory
-        findings.say(Type.DATABASE_MIGRATED, decided.status, decided.reason, decided.message)
-        if decided.step is gate.Step.CREATE:
-            await self._apply([job], children, findings)
-        elif decided.step is gate.Step.DELETE and live is not None:
-            await self._delete(live, children)
-        if decided.again_at is not None:
-            findings.again.append(max((decided.again_at - self._now()).total_seconds(), SOON))
-        return decided
-
-    async def _pods_of(self, owner: Owner, job: Manifest) -> list[Manifest]:
-        labels = {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
-        return await self._api.list_all(POD, owner.namespace, labels=labels)
-
-    async def _prune_migrations(self, job: Manifest, children: Children) -> None:
-        """A migration that is not wanted any more holds up the one that is."""
-        for live in list(children.surplus([job])):
-            if live["kind"] == JOB.name:
-                await self._delete(live, children)
-
-    async def _delete(self, live: Manifest, children: Children) -> None:
-        await self._api.delete(kind_of(live), live)
-        self._applier.forget(live)
-        children.drop(live)
+            await self._writer.delete(live, children)
 
     async def _unsettled_pods(self, children: Children, findings: Findings) -> list[Manifest]:
         deployment = children.own(DEPLOYMENT, names.router(children.owner.name))
@@ -296,20 +232,6 @@ class Reconciler:
                 return  # it is gone, or another one
             raise
         await self._recorder.record(resource, conditions.transitions(before, status))
-
-
-def _last_words(pods: Iterable[Manifest]) -> str:
-    """What the last one that failed said: kept by the kubelet, so that no right to read logs is needed."""
-    ended = [
-        terminated
-        for pod in pods
-        for container in (pod.get("status") or {}).get("containerStatuses") or ()
-        if (terminated := (container.get("state") or {}).get("terminated")) and terminated.get("exitCode")
-    ]
-    if not ended:
-        return ""
-    last = max(ended, key=lambda each: str(each.get("finishedAt")))
-    return " / ".join(str(last.get("message", "")).strip().splitlines()[-3:])
 
 
 def _document(resource: Manifest) -> Manifest:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from webhookcore_operator import conditions, gate, observe
 from webhookcore_operator.children import Children
@@ -13,6 +13,9 @@ from webhookcore_operator.kinds import CRON_JOB, DEPLOYMENT
 from webhookcore_operator.render import names
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import Part
+
+SOON: Final = 0.5
+"""Seconds after which to look again, at least."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,10 @@ class Findings:
     def say(self, type_: Type, status: str, reason: str, message: str) -> None:
         """The first word on a condition stands: it is the cause of those after it."""
         self.found.setdefault(type_, Condition(type_, status, reason, message))
+
+    def look_again(self, at: datetime, now: datetime) -> None:
+        """At that time, or soon where it has passed."""
+        self.again.append(max((at - now).total_seconds(), SOON))
 
 
 def memory_of(status: Manifest) -> Memory:

@@ -13,7 +13,7 @@ import yaml
 from tests.support.pages import ON_A_CLUSTER, ROOT, code, parts, tables
 from tests.unit.operator.render.resources import EVERYTHING, MINIMAL, changed, children, inputs
 
-from webhookcore_operator import conditions, gate, leader, observe, reconcile, status
+from webhookcore_operator import conditions, gate, leader, migration, observe, reconcile, status, writer
 from webhookcore_operator.conditions import Type
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.render import names
@@ -128,7 +128,7 @@ def test_the_trials_three_commands(page: Path) -> None:
 
 # The search for reasons: calls of `Condition(type, status, reason, ...)` and `findings.say(type, status, reason, ...)`.
 
-SPEAKERS: Final = (conditions, observe, reconcile, status)
+SPEAKERS: Final = (conditions, migration, observe, reconcile, status, writer)
 _TYPE, _STATUS, _REASON = range(3)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

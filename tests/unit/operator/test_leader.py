@@ -263,12 +263,19 @@ async def test_an_api_server_that_is_away_is_borne_until_the_deadline() -> None:
 
 
 async def test_a_lease_that_was_deleted_is_made_again() -> None:
-    """By who leads, if nobody else was faster."""
+    """By who leads. Who has seen it held waits as long as if it still were: there are never two leaders."""
     leases = Leases()
-    leadership = await acquired(leases)
+    leadership, rival = await acquired(leases), leases.leadership("b")
+    assert not await rival._try(leases.api)
     leases.lease = None
+    assert not await rival._try(leases.api)
     assert await leadership._try(leases.api)
     assert leases.holder == "a"
+    assert not await rival._try(leases.api)
+    leases.lease = None
+    leases.now += TIMES.duration
+    assert await rival._try(leases.api)
+    assert not leadership.leads
 
 
 # Letting it go
