@@ -5,15 +5,24 @@ how to use it; `down` deletes it.
 """
 
 import argparse
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from typing import Final
 
-import pytest
-from tests.cluster.support import clusters, image, storage, tools
+from tests.cluster.support import audit, clusters, image, storage, tools
 
 NAME: Final = "webhookcore-dev"
 """Of the cluster of `up`."""
+ALL: Final = "tests/cluster"
+JUDGE: Final = "tests/cluster/test_rights.py"
+"""Judges what all the others left in the audit logs of their clusters."""
+SELECTING: Final = ("tests/", "-k", "-m", "--lf", "--last-failed")
+"""How arguments begin that choose among the tests."""
+WORKERS: Final = 2
+"""Each with a cluster of its own. On two cores more would only wait for each other."""
 
 
 def main() -> int:
@@ -44,12 +53,24 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
 
 
 def _test(arguments: list[str]) -> int:
+    """All tests, on several clusters at once, and then the judge; or those that the arguments choose, on one."""
     tools.prepare()
-    return int(pytest.main([*arguments, *([] if _names_tests(arguments) else ["tests/cluster"])]))
+    named = any(argument.startswith("tests/") for argument in arguments)
+    if any(argument.startswith(SELECTING) for argument in arguments):
+        return _pytest(*arguments, *([] if named else [ALL]))
+    with tempfile.TemporaryDirectory() as folder:
+        logs = {audit.FOLDER: folder}
+        one_cluster = bool(os.environ.get("KEEP") or os.environ.get("WEBHOOKCORE_CLUSTER"))
+        workers = f"--numprocesses={0 if one_cluster else WORKERS}"
+        code = _pytest(
+            *(workers, "--dist=loadfile", "--no-loadscope-reorder"), *arguments, ALL, f"--ignore={JUDGE}", **logs
+        )
+        return code or _pytest(*arguments, JUDGE, **logs)
 
 
-def _names_tests(arguments: list[str]) -> bool:
-    return any(argument.startswith("tests/") for argument in arguments)
+def _pytest(*arguments: str, **environment: str) -> int:
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
 
 
 def _up(name: str, found: tools.Tools) -> int:

@@ -20,7 +20,7 @@ KEPT = pytest.StashKey[Cluster]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "last: runs after all other tests on the cluster, and judges what they left")
+    config.addinivalue_line("markers", "long: takes minutes, so it begins early: workers end together")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,9 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _turn(item: pytest.Item) -> int:
     """Those that bring an operator of their own, or want none, come before the run's is there: it need not go away."""
-    if item.get_closest_marker("last") is not None:
-        return 2
-    return 0 if "own_operator" in getattr(item, "fixturenames", ()) else 1
+    if "own_operator" in getattr(item, "fixturenames", ()):
+        return 0
+    return 1 if item.get_closest_marker("long") is not None else 2
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,6 +86,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
         made.image = image.build(found)
         made.load(made.image)
         yield made
+        made.audit(from_start=True).leave(made.name)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ OUTAGE_SECONDS: Final = 60.0
 CHILD: Final = "session-cleanup"
 """A CronJob that tests delete, for the operator to make it again."""
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def live(operator: Operator, module_namespaces: Callable[[], Namespace]) -> Live:

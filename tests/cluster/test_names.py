@@ -14,6 +14,8 @@ SECONDS: Final = 10.0
 """In which a name that is free again is taken: it is looked at every 5 s."""
 PARTS: Final = "deployments,services,configmaps,serviceaccounts,cronjobs,jobs,secrets"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def place(operator: Operator, module_namespaces: Callable[[], Namespace], shared_database: str) -> Namespace:

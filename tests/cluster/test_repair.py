@@ -46,6 +46,8 @@ RUN: Final = "/spec/jobTemplate/spec/template/spec"
 LABEL: Final = "/metadata/labels/app.kubernetes.io~1"
 SIDECAR: Final = {"name": "sidecar", "image": "sidecar.example/spy:1"}
 
+pytestmark = pytest.mark.long
+
 
 def put(path: str, value: Any, op: str = "replace") -> dict[str, Any]:
     return {"op": op, "path": path, "value": value}

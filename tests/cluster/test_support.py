@@ -109,16 +109,6 @@ def test_a_pod_is_stopped_continued_and_killed(namespace: Namespace) -> None:
     eventually(lambda: restarts() == 1, "the kubelet starts it again")
 
 
-def test_an_api_server_that_is_away(namespace: Namespace) -> None:
-    """What runs goes on; afterwards the cluster is as it was."""
-    namespace.recorder()
-    url = namespace.expose({"app": "service"}, 8080)
-    with namespace.cluster.without_api_server():
-        assert namespace.kubectl("get", "pods", check=False).code != 0
-        assert answers(url)
-    assert namespace.kubectl.names("deployments") == {"service"}
-
-
 def test_what_a_killed_run_left_is_swept_up(cluster: Cluster) -> None:
     """And no other: not what a living run holds, not what is kept."""
     left, held, kept = (f"sweep-{what}-{secrets.token_hex(3)}" for what in ("left", "held", "kept"))

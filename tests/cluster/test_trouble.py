@@ -15,6 +15,8 @@ from tests.cluster.support.operator import RESYNC_SECONDS, Operator
 NOWHERE: Final = {"repository": "webhook-core", "tag": "no-such-tag"}
 METADATA_ROUTE: Final = {"name": "wa-webhook-example", "url": "http://169.254.169.254/latest"}
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def shared(operator: Operator, module_namespaces: Callable[[], Namespace]) -> Live:

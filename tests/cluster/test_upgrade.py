@@ -20,6 +20,8 @@ MIGRATIONS: Final = "app.kubernetes.io/component=migrate"
 ANOTHER: Final[Mapping[str, Any]] = {"operator.podAnnotations": {"example.com/release": "next"}}
 """Values that make other pods of the operator, with the same image."""
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def live(operator: Operator, module_namespaces: Callable[[], Namespace]) -> Live:

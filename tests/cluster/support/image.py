@@ -26,10 +26,9 @@ def variant(cluster: Cluster, folder: Path, dockerfile: str) -> str:
     `folder` is what they may COPY from. An upgrade's new image is `variant(cluster, tmp_path, "LABEL release=next")`.
     """
     (folder / "Dockerfile").write_text(f"FROM {cluster.image}\n{dockerfile}\n", encoding="utf-8")
-    latest = f"{REPOSITORY}:test-variant"
     environment = {**cluster.environment(), "DOCKER_BUILDKIT": "0"}
-    run("docker", "build", "--tag", latest, str(folder), environment=environment)
-    image = _named_by_content(latest, cluster.tools)
+    identity = run("docker", "build", "--quiet", str(folder), environment=environment).out.strip()
+    image = _named_by_content(identity, cluster.tools)
     cluster.load(image)
     return image
 
