@@ -8,49 +8,24 @@ from tests.soak.share import of
 from tests.support import meta
 from tests.support.config import environment, route, write_config
 from tests.support.dead_letters import insert_many
-from tests.support.fleet import FAST, LONG_DRAIN, fleet
+from tests.support.fleet import FAST, fleet
 from tests.support.ledger import Meta, WatchedService, check, query, sender_number, until, until_settled
 from tests.support.processes import run
 from tests.support.raw_clients import open_files, send_and_reset
-from tests.support.rolling import kill_under_load, roll_under_load
+from tests.support.rolling import kill, roll
 from tests.support.services import Answer
 
 pytestmark = pytest.mark.timeout(3600)
 
 
 async def test_fifty_rolling_restarts(database_url: str, tmp_path: Path) -> None:
-    """Under load, each message sent once: no request fails, nothing is lost, nothing comes twice."""
-    async with WatchedService(Answer(delay=0.01)) as rides, WatchedService() as jobs:
-        config = write_config(
-            tmp_path,
-            route("rides", rides.url, keywords=["ride"], concurrency=4),
-            route("jobs", jobs.url, keywords=["job"]),
-            router=FAST,
-        )
-        async with (
-            fleet(config, database_url, count=2, limits=LONG_DRAIN) as routers,
-            Meta(routers.pick_ready) as client,
-        ):
-            await roll_under_load(routers, client, replacements=of(50, least=2))
-            await until_settled(database_url)
-        assert set(client.statuses()) == {200}, client.broken[:5]
-        check(client.sent, {"rides": rides, "jobs": jobs}, database_url)
+    """What six of them must not do."""
+    await roll(database_url, tmp_path, replacements=of(50, least=2))
 
 
 async def test_killed_fifty_times(database_url: str, tmp_path: Path) -> None:
-    """Under load, at any moment: nothing is lost, what comes twice says so, lanes keep their order."""
-    async with WatchedService(Answer(delay=0.02)) as rides, WatchedService() as jobs:
-        config = write_config(
-            tmp_path,
-            route("rides", rides.url, keywords=["ride"], concurrency=4),
-            route("jobs", jobs.url, keywords=["job"]),
-            router=FAST,
-        )
-        kills = of(50, least=2)
-        async with fleet(config, database_url, count=3) as routers, Meta(routers.pick_any) as client:
-            await kill_under_load(routers, client, kills=kills, seed=24)
-            await until_settled(database_url)
-        check(client.sent, {"rides": rides, "jobs": jobs}, database_url, most_repeats=kills)
+    """At other moments than in the short form."""
+    await kill(database_url, tmp_path, kills=of(50, least=2), seed=24)
 
 
 async def test_ten_thousand_clients_gone(database_url: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import psycopg
 from tests.support.config import route, write_config
 from tests.support.fleet import FAST, fleet
 from tests.support.ledger import Meta, WatchedService, check, until, until_settled
-from tests.support.rolling import kill_under_load
+from tests.support.rolling import kill
 from tests.support.services import Answer
 
 
@@ -68,15 +68,5 @@ async def test_killed_between_delivery_and_settling(database_url: str, tmp_path:
 
 
 async def test_killed_at_any_moment(database_url: str, tmp_path: Path) -> None:
-    """Under load, again and again: nothing is lost, what came twice says so, lanes keep their order."""
-    async with WatchedService(Answer(delay=0.02)) as rides, WatchedService() as jobs:
-        config = write_config(
-            tmp_path,
-            route("rides", rides.url, keywords=["ride"], concurrency=4),
-            route("jobs", jobs.url, keywords=["job"]),
-            router=FAST,
-        )
-        async with fleet(config, database_url, count=3) as routers, Meta(routers.pick_any) as meta:
-            await kill_under_load(routers, meta, kills=4, seed=7)
-            await until_settled(database_url)
-        check(meta.sent, {"rides": rides, "jobs": jobs}, database_url, most_repeats=4)
+    """Under load, again and again."""
+    await kill(database_url, tmp_path, kills=4, seed=7)
