@@ -253,8 +253,8 @@ def check(
     assert not invented, f"delivered, but never sent: {sorted(invented)[:5]}"
 
     good = set().union(*(service.good for service in services.values()))
-    in_database = {row.key for row in rows}
-    lost = [item for item in sent if item.accepted and item.key not in good | in_database]
+    found = good | {row.key for row in rows}
+    lost = [item for item in sent if item.accepted and item.key not in found]
     assert not lost, f"{len(lost)} of {len(sent)} accepted events are lost: {lost[:5]}"
 
     for key, came in receipts.items():
