@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections import deque
 from pathlib import Path
 from statistics import median
 
@@ -80,13 +81,20 @@ async def peak(client: Meta, database_url: str, seconds: float) -> float:
 
 
 async def steady(client: Meta, rate: float, seconds: float) -> list[float]:
-    """So many messages a second, whether or not they are answered; how long each took, in seconds."""
-    took: list[float] = []
+    """So many messages a second, whether or not they are answered; how long each took, in seconds.
 
-    async def one(number: int) -> None:
+    A sender waits for the answer before it sends again: of two that are under way at once, neither is the first.
+    """
+    took: list[float] = []
+    idle = deque(range(1000))
+    others = itertools.count(len(idle))
+
+    async def one() -> None:
+        number = idle.popleft() if idle else next(others)
         started = time.monotonic()
-        await client.send("ride", sender_number(number % 1000))
+        await client.send("ride", sender_number(number))
         took.append(time.monotonic() - started)
+        idle.append(number)
 
     started = time.monotonic()
     async with asyncio.TaskGroup() as group:
@@ -96,5 +104,5 @@ async def steady(client: Meta, rate: float, seconds: float) -> list[float]:
                 break
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-            group.create_task(one(number))
+            group.create_task(one())
     return took
