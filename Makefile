@@ -6,6 +6,8 @@ READY := .venv/.ready
 ARGS ?=
 EVERYWHERE := tests/unit tests/integration
 T ?= $(EVERYWHERE)
+# Two files at a time: many tests wait, few need a core of their own. Another number: make test ARGS=--numprocesses=4
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile
 
 # A copied or moved checkout brings a .venv that points at the old place.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
@@ -36,7 +38,7 @@ demo: $(READY) ## Play a recorded day through the whole system and check what be
 .PHONY: test
 test: $(READY) ## Run every test, with line and branch coverage (fails under 95 %), and those on a cluster where one can be had
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS) $(T)
+	@$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS) $(T)
 ifeq ($(T),$(EVERYWHERE))
 	@$(BIN)/coverage run -m tests.cluster test --where-possible $(ARGS)
 endif
@@ -45,11 +47,11 @@ endif
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the tests of pure decisions
-	@$(BIN)/pytest $(ARGS) tests/unit
+	@$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS) tests/unit
 
 .PHONY: test-integration
 test-integration: $(READY) ## Run the tests on a real Postgres and real HTTP services
-	@$(BIN)/pytest $(ARGS) tests/integration
+	@$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS) tests/integration
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## Run the tests on a Kubernetes cluster made for it (CLUSTER=build makes all that takes; KEEP=1 keeps it)
