@@ -126,7 +126,7 @@ def test_an_initdb_that_fails_tells_why(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("pid", ["4194304999", "nonsense", str(os.getpid())])
+@pytest.mark.parametrize("pid", ["4194304999", "nonsense", pytest.param(str(os.getpid()), id="another program's")])
 def test_a_pid_file_of_another_time_is_no_obstacle(postgres: EmbeddedPostgres, pid: str) -> None:
     """After a crash of the machine its pid is gone, or another program's."""
     postgres.start()
