@@ -34,20 +34,14 @@ async def migrate(
     if decided.again_at is not None:
         findings.look_again(decided.again_at, now)
     if not decided.open:
-        await _prune(writer, job, children)
+        # A migration that is not wanted any more holds up the one that is.
+        await writer.prune([job], children, only=JOB)
     return decided.open
 
 
 async def _pods_of(api: Api, job: Manifest) -> list[Manifest]:
     labels = {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
     return await api.list_all(POD, job["metadata"]["namespace"], labels=labels)
-
-
-async def _prune(writer: ChildWriter, job: Manifest, children: Children) -> None:
-    """A migration that is not wanted any more holds up the one that is."""
-    for live in list(children.surplus([job])):
-        if live["kind"] == JOB.name:
-            await writer.delete(live, children)
 
 
 def _last_words(pods: Iterable[Manifest]) -> str:

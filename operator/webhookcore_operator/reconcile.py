@@ -15,7 +15,7 @@ from webhookcore_operator.apply import ChangedMeanwhileError
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, TRUE, UNKNOWN, Type
 from webhookcore_operator.events import Recorder
-from webhookcore_operator.kinds import CONFIG, DEPLOYMENT, POD
+from webhookcore_operator.kinds import AUTOSCALER, CONFIG, DEPLOYMENT, POD
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.migration import migrate
 from webhookcore_operator.render import Inputs, Owner, Part, names
@@ -193,9 +193,10 @@ class Reconciler:
                 findings.say(Type.SPEC_APPLIED, FALSE, conditions.ROLLING_OUT, "waits for the database's migration")
                 return
         more = [*render.router_children(inputs), *render.job_children(inputs)]
+        # One that goes must not see the number that is the resource's again: it would put its own in its place.
+        await self._writer.prune([*wanted, *more], children, only=AUTOSCALER)
         await self._writer.apply(more, children, findings)
-        for live in list(children.surplus([*wanted, *more])):
-            await self._writer.delete(live, children)
+        await self._writer.prune([*wanted, *more], children)
 
     async def _unsettled_pods(self, children: Children, findings: Findings) -> list[Manifest]:
         deployment = children.own(DEPLOYMENT, names.router(children.owner.name))

@@ -8,7 +8,7 @@ from webhookcore_operator.api import Api
 from webhookcore_operator.apply import Applier, Outcome, RefusedError, StrangerError
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, Type
-from webhookcore_operator.kinds import kind_of
+from webhookcore_operator.kinds import Kind, kind_of
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.status import Findings
@@ -41,6 +41,12 @@ class ChildWriter:
             else:
                 children.put(applied.live)
                 self._told_of(manifest, applied.outcome)
+
+    async def prune(self, wanted: Iterable[Manifest], children: Children, *, only: Kind | None = None) -> None:
+        """Deletes what is the resource's own and not among `wanted`: all of it, or that of one kind."""
+        for live in list(children.surplus(wanted)):
+            if only is None or live["kind"] == only.name:
+                await self.delete(live, children)
 
     async def delete(self, live: Manifest, children: Children) -> None:
         await self._api.delete(kind_of(live), live)

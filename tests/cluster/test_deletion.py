@@ -141,7 +141,7 @@ def test_deleted_and_made_again_at_once(operator: Operator, namespace: Namespace
     for child in kubectl.all("deployments,services,configmaps,serviceaccounts,secrets,cronjobs,networkpolicies", OURS):
         assert [owner["uid"] for owner in child["metadata"]["ownerReferences"]] == [uid], child["metadata"]["name"]
     assert not live.routers() & old
-    assert live.answers()
+    eventually(live.answers, "the network knows the new routers")
     live.recorder.wait_for(1)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx
 from tests.cluster.support import notifications
 from tests.cluster.support import operator as operators
 from tests.cluster.support.kubectl import Kubectl, eventually
@@ -68,7 +69,10 @@ class Live:
 
     def answers(self) -> bool:
         """Whether a signed notification is accepted right now."""
-        return notifications.post(self.url, "are you there?").status_code == 200
+        try:
+            return notifications.post(self.url, "are you there?").status_code == 200
+        except httpx.TransportError:
+            return False
 
     def wait_ready(self, *, seconds: float = operators.READY_SECONDS) -> None:
         """Its present spec is what runs."""
