@@ -38,6 +38,7 @@ class OnCall:
         self.steps = {
             "two dead letters are due": self.two_are_due,
             "some sessions are old": self.sessions_are_old,
+            "two routers have told what insurance did": self.routers_have_told,
             "insurance is down, and jobs refuses something": self.some_fail,
             "a run that reached no router": self.no_router,
             "the breaker of insurance opens": self.breaker_opens,
@@ -62,6 +63,10 @@ class OnCall:
             "UPDATE user_sessions SET last_interaction = now() - interval '2 days', rate_tat = NULL"
             " WHERE phone_number LIKE '49170123458%'"
         )
+
+    async def routers_have_told(self) -> None:
+        """Only they: when the page's own router tells is its own business."""
+        await self.it.rows("DELETE FROM service_metrics")
         await self.it.rows(
             "INSERT INTO service_metrics (service, window_start, instance, delivered, failed, dead_lettered)"
             " VALUES (%s, date_trunc('minute', now()) - interval '2 minutes', 'router-1', 412, 3, 1),"
