@@ -122,7 +122,11 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
     metrics.leader.set(1)
     kinds = await _monitoring_at_last(gated)
     recorder = Recorder(gated, options.identity)
-    reconciler = Reconciler(gated, image=options.image, monitoring=kinds, metrics=metrics, recorder=recorder)
+
+    def wake(key: Key) -> None:
+        queue.add(key)
+
+    reconciler = Reconciler(gated, image=options.image, monitoring=kinds, metrics=metrics, recorder=recorder, wake=wake)
     queue = WorkQueue(reconciler.reconcile)
     metrics.depth.set_function(lambda: queue.depth)
     stop_kopf = asyncio.Event()

@@ -23,7 +23,7 @@ from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import SCALE_MANAGER, STATUS_MANAGER
 from webhookcore_operator.status import SOON, Findings, build, memory_of
 from webhookcore_operator.work_queue import Key
-from webhookcore_operator.writer import CONFLICT_SECONDS, ChildWriter
+from webhookcore_operator.writer import ChildWriter
 
 MISSING_SECONDS: Final = 15.0
 """Secrets are not watched."""
@@ -42,15 +42,19 @@ class Reconciler:
         monitoring: frozenset[str],
         metrics: Metrics,
         recorder: Recorder,
+        wake: Callable[[Key], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`image` is the operator's own; `monitoring` the Prometheus operator's kinds that the cluster has."""
+        """`image` is the operator's own; `monitoring` the Prometheus operator's kinds that the cluster has; `wake` has
+        another resource reconciled.
+        """
         self._api = api
         self._writer = ChildWriter(api, metrics)
         self._image = image
         self._monitoring = monitoring
         self._metrics = metrics
         self._recorder = recorder
+        self._wake = wake
         self._now = now
 
     async def reconcile(self, key: Key) -> float | None:
@@ -71,14 +75,16 @@ class Reconciler:
 
     async def _reconcile(self, key: Key) -> float | None:
         resources = await self._api.list_all(CONFIG, key.namespace)
-        resource = next((each for each in resources if each["metadata"]["name"] == key.name), None)
+        resource, holder = next((each for each in resources if _key(each) == key), None), claim.holder(resources)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             self._forget(key)
+            if holder is not None:
+                self._wake(_key(holder))  # the names may be its own from now on
             return None
         owner = Owner(key.name, key.namespace, resource["metadata"]["uid"])
         children = await Children.read(self._api, owner, self._monitoring)
         findings = Findings(memory=memory_of(resource.get("status") or {}))
-        await self._bring(resource, claim.holder(resources), children, findings)
+        await self._bring(resource, holder, children, findings)
         pods = await self._unsettled_pods(children, findings)
         await self._write_status(resource, build(resource, findings, children, pods, self._timestamp()))
         return min(findings.again, default=None)
@@ -102,8 +108,7 @@ class Reconciler:
                 f"the WebhookCoreConfig {other} of this namespace is older and has the CronJobs' names: use one "
                 "resource a namespace",
             )
-            findings.again.append(CONFLICT_SECONDS)
-            return
+            return  # it is woken when the other one is gone
         checked = check(_document(resource), tolerate_unknown=True)
         if checked.findings or checked.view is None:
             findings.say(Type.SPEC_APPLIED, FALSE, _reason(checked.findings), _told(checked.findings))
@@ -233,6 +238,10 @@ class Reconciler:
                 return  # it is gone, or another one
             raise
         await self._recorder.record(resource, conditions.transitions(before, status))
+
+
+def _key(resource: Manifest) -> Key:
+    return Key(resource["metadata"]["namespace"], resource["metadata"]["name"])
 
 
 def _document(resource: Manifest) -> Manifest:

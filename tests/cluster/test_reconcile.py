@@ -41,10 +41,14 @@ LONGEST_PAUSE: Final = 0.5
 class Reconciling:
     """A reconciler that is called for one resource as the work queue would call it, only sooner."""
 
-    def __init__(self, reconciler: Reconciler, metrics: Metrics, gate: Gate, kubectl: Kubectl) -> None:
+    def __init__(
+        self, reconciler: Reconciler, metrics: Metrics, gate: Gate, kubectl: Kubectl, woken: list[Key]
+    ) -> None:
         self.metrics = metrics
         self.gate = gate
         self.kubectl = kubectl
+        self.woken = woken
+        """Others that it had reconciled."""
         self.later = timedelta()
         """How far its clock is ahead."""
         self._reconciler = reconciler
@@ -88,7 +92,7 @@ def place(alone: None, namespace: Namespace, shared_database: str) -> Namespace:
 
 @pytest_asyncio.fixture
 async def reconciling(place: Namespace) -> AsyncIterator[Reconciling]:
-    gate, metrics = Gate(), Metrics()
+    gate, metrics, woken = Gate(), Metrics(), list[Key]()
     async with connected(place.cluster, gate) as api:
 
         def now() -> datetime:
@@ -100,9 +104,10 @@ async def reconciling(place: Namespace) -> AsyncIterator[Reconciling]:
             monitoring=frozenset(),
             metrics=metrics,
             recorder=Recorder(api, "a-test"),
+            wake=woken.append,
             now=now,
         )
-        made = Reconciling(reconciler, metrics, gate, place.kubectl)
+        made = Reconciling(reconciler, metrics, gate, place.kubectl, woken)
         yield made
 
 
@@ -280,7 +285,10 @@ async def test_who_has_the_names(reconciling: Reconciling, place: Namespace) -> 
     assert f"the WebhookCoreConfig {NAME} of this namespace is older" in words
     kubectl.delete("service", ROUTER)
     assert "nobody.example/none:1" in await reconciling.until("SpecApplied", "False", "RolloutStalled")
+    assert reconciling.woken == []
     kubectl.delete("wcc", NAME)
+    await reconciling.once()
+    assert reconciling.woken == [Key(place.name, "younger")]
     eventually(lambda: kubectl.get("cronjob", "dlq-processor") is None, "the garbage is collected")
     await reconciling.until("SpecApplied", "False", "RolloutStalled", name="younger")
 

@@ -20,6 +20,7 @@ from tests.support.config import route
 
 from webhookcore_operator.api import Api
 from webhookcore_operator.kinds import CHILDREN, CONFIG, SECRET, SERVICE_ACCOUNT
+from webhookcore_operator.reconcile import ROLLOUT_SECONDS
 
 NAME: Final = "test"
 RESYNC_SECONDS: Final = 60
@@ -109,7 +110,7 @@ def _many(rig: Rig, cluster: Cluster, running: Operator) -> list[Result]:
         eventually(lambda: _reconciled(running) >= before + count, "each was looked at", seconds=300, every=1)
         _until_rest(running)
         asked = running.audit()
-        resync, busy = _one_resync(running, count)
+        resync, busy = _one_resync(running, count, spaces)
         requests = [found for found in asked.requests() if found.resource != "leases"]
         writes = [found for found in requests if found.is_write]
         if writes:
@@ -152,13 +153,15 @@ def _until_rest(running: Operator) -> None:
     eventually(lambda: not running.audit().writes(), f"rest; {asked.writes()[:1]}", seconds=120, every=5)
 
 
-def _one_resync(running: Operator, count: int) -> tuple[float, float]:
+def _one_resync(running: Operator, count: int, spaces: int) -> tuple[float, float]:
     """Seconds from a resync's beginning until so many were looked at, and the workers' seconds for it."""
     running.resynced()
     started, first = time.monotonic(), running.metrics()
 
     def done() -> bool:
-        return running.metrics().value(_RECONCILED) >= first.value(_RECONCILED) + count
+        # Rollouts that are under way are looked at besides.
+        besides = spaces * (time.monotonic() - started) / ROLLOUT_SECONDS
+        return running.metrics().value(_RECONCILED) >= first.value(_RECONCILED) + count + besides
 
     eventually(done, "every resource was looked at", seconds=RESYNC_SECONDS, every=0.1)
     last = running.metrics()
