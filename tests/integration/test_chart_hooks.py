@@ -84,7 +84,7 @@ async def test_a_resource_is_applied_as_soon_as_its_kind_is_served(api: ApiServe
     sent = api.requests[-1]
     assert sent.method == "PATCH"
     assert sent.target == f"{PATH}?fieldManager=webhookcore-chart&force=true"
-    assert sent.headers["content-type"].startswith("application/apply-patch+yaml")
+    assert sent.headers["content-type"] == "application/apply-patch+yaml; charset=utf-8"
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "webhook-core-config", "uid": "u-1"}
     assert json.loads(sent.body) == {**RESOURCE, "metadata": {"name": "shop", "ownerReferences": [owner]}}
 
