@@ -363,6 +363,29 @@ async def test_a_stop_ends_the_run_and_gives_leases_back(
     assert leases(database_url) == 0
 
 
+async def test_a_processor_that_sends_little_leases_little(
+    tmp_path: Path, database_url: str, listener: InternalListener
+) -> None:
+    """While a row is leased, newer messages of its lane wait: a processor that dies must not hold many of them up, nor
+    for long, however large its batches may be.
+    """
+    insert_many(database_url, 50)
+    listener.delay = 0.5
+    stop = asyncio.Event()
+    processor = Processor(tmp_path, database_url, listener.base_url, batchSize=1000, concurrency=1)
+    running = asyncio.create_task(processor.run(stop))
+    await listener.wait_for(2)
+    with psycopg.connect(database_url) as conn:
+        (held,), (seconds,) = conn.execute(
+            "SELECT count(*) FROM wa_dead_letter_queue WHERE lease_owner IS NOT NULL UNION ALL "
+            "SELECT max(extract(epoch FROM lease_until - now())) FROM wa_dead_letter_queue"
+        ).fetchall()
+    stop.set()
+    await running
+    assert 1 <= held <= 4
+    assert 0 < seconds <= 40
+
+
 async def test_sigterm(tmp_path: Path, database_url: str, listener: InternalListener) -> None:
     """As a pod gets it: exit 0, leases given back, the result last on stdout."""
     insert_many(database_url, 200)

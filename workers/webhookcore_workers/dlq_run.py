@@ -28,6 +28,8 @@ from webhookcore_workers.tally import Tally
 
 _SLACK_SECONDS: Final = 1.0
 """What a lease must outlive a send's deadline by, to settle it."""
+_ROUNDS: Final = 2
+"""A claim is of at most so many rows for each that is sent at a time."""
 _FREE_EXPIRED_SECONDS: Final = 5.0
 _BLOCKED_POLLS: Final = 10
 _BLOCKED_PAUSE_SECONDS: Final = 0.1
@@ -76,8 +78,10 @@ class DlqRun:
         self._one_at_a_time = asyncio.Lock()
         self._stopped = False
         self._ends_at = 0.0
+        # While a row is leased its lane waits: no more of them than are sent soon, however few are sent at a time.
+        self._batch = min(dlq.batch_size, _ROUNDS * dlq.concurrency)
         # A row may wait for those before it in the buffer, and is then sent.
-        rounds = -(-(dlq.batch_size + dlq.batch_size // 2) // dlq.concurrency) + 1
+        rounds = -(-(self._batch + self._batch // 2) // dlq.concurrency) + 1
         self._lease_seconds = rounds * (router.budget_seconds + _SLACK_SECONDS) + 10
 
     def stop(self) -> None:
@@ -132,7 +136,7 @@ class DlqRun:
             return await dead_letters.claim_due(
                 conn,
                 owner=self._owner,
-                batch=self._dlq.batch_size,
+                batch=self._batch,
                 lease_seconds=self._lease_seconds,
                 now=self._database.now(),
                 scan=self._scan,
@@ -147,7 +151,7 @@ class DlqRun:
 
     def _has_room(self) -> bool:
         """Whether to claim before the senders run out."""
-        return self._buffer.qsize() <= self._dlq.batch_size // 2
+        return self._buffer.qsize() <= self._batch // 2
 
     def _over(self) -> bool:
         if time.monotonic() >= self._ends_at:

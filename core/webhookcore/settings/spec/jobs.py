@@ -19,7 +19,9 @@ class Dlq(Section):
     schedule: Schedule = Field(default="*/5 * * * *", description="When dlq-processor runs.")
     time_zone: TimeZone = Field(default="Etc/UTC", description="The schedule's time zone.")
     suspend: Flag = Field(default=False, description="Start no run of dlq-processor.")
-    batch_size: Integer = Field(default=50, ge=1, le=1000, description="Dead letters claimed at a time.")
+    batch_size: Integer = Field(
+        default=50, ge=1, le=1000, description="Dead letters claimed at a time; no more than twice `concurrency`."
+    )
     concurrency: Integer = Field(default=50, ge=1, le=500, description="Redeliveries at a time.")
     max_retries: Integer = Field(
         default=3, ge=1, le=20, description="Failed retries after which a dead letter is abandoned."
