@@ -101,8 +101,10 @@ class Breakers:
             )
 
     def give_up_probe(self, service: str) -> None:
-        """The probe was not sent; whoever comes after its time may probe."""
-        self._probes.pop(service, None)
+        """The probe was not sent; whoever comes next may probe."""
+        me = self._probes.pop(service, None)
+        if me is not None:
+            self._change(service, me, breaker.unsent(self._states[service], self._database.now()))
 
     def _change(self, service: str, me: UUID | None, state: BreakerState) -> None:
         self._apply(service, state)

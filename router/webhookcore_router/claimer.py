@@ -67,13 +67,14 @@ class Claimer:
                 continue
 
     async def _look(self, conn: Connection) -> None:
-        await self._lease.give_back_retired(conn, self._in_use)
         await self._claim(conn)
         await self._probe(conn)
         if time.monotonic() >= self._next_upkeep:
             self._next_upkeep = time.monotonic() + _UPKEEP_SECONDS
             await self._expire(conn)
             await self._route_gone(conn)
+        # Last: it reads all of the inbox, and one that is too large for that in time must be able to shrink.
+        await self._lease.give_back_retired(conn, self._in_use)
 
     def _in_use(self, me: UUID) -> bool:
         return self._dispatcher.delivers_as(me) or self._settler.settles_as(me)

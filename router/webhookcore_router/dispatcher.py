@@ -9,6 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from webhookcore.delivery.outcome import Delivered, Failed, FailureCode, Outcome, Parked
+from webhookcore.store.inbox import Room
 from webhookcore.store.rows import Row
 from webhookcore_router.breakers import Breakers
 from webhookcore_router.lanes import Lanes
@@ -58,9 +59,16 @@ class Dispatcher:
         """How many rows of each route can be taken up; none of a blocked one."""
         return {name: lanes.room for name, lanes in self._lanes.items() if name not in self._blocked and lanes.room}
 
-    def rooms_to_refill(self) -> dict[str, int]:
-        """The same for windows that are worth a claim: one for each row that leaves would cost more than it brings."""
-        return {name: room for name, room in self.rooms().items() if self._lanes[name].wants_refill}
+    def rooms_to_refill(self) -> dict[str, Room]:
+        """The room of windows that are worth a claim: one for each row that leaves would cost more than it brings. None
+        where rows are being given back: until that is written, what is behind them in their lanes looks like the next.
+        """
+        returning = {route for _, route in self.releasing()}
+        return {
+            name: Room(rows, self._lanes[name].room_bytes)
+            for name, rows in self.rooms().items()
+            if name not in returning and self._lanes[name].wants_refill
+        }
 
     def generations(self) -> dict[str, int]:
         """To be read before what is added later, and given to `add` with it."""
@@ -103,8 +111,11 @@ class Dispatcher:
             self._pump(name)
 
     def _give_back(self, me: UUID, row: Row) -> None:
-        """One row unsent, and what waits behind it: nothing of its lane may overtake it."""
-        self._settler.release(me, [row, *self._lanes[row.route].give_back()])
+        """One row unsent, and what waits behind it: nothing of its lane may overtake it. What waits is always the
+        identity's of now, whichever this row came with.
+        """
+        self._settler.release(me, [row])
+        self._settler.release(self._lease.me, self._lanes[row.route].give_back())
 
     def crowd(self, names: Iterable[str]) -> None:
         """Rows of these routes found no room: there is something to claim as soon as there is room again."""

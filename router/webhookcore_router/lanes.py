@@ -1,7 +1,7 @@
 """One route's window: its lanes in memory, in order inside a lane, independent between lanes. No IO."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Hashable
 
 from webhookcore.store.rows import Row
@@ -25,7 +25,9 @@ class Lanes:
         self._window_bytes = window_bytes
         self._lanes: dict[LaneKey, deque[Row]] = {}
         self._ready: deque[LaneKey] = deque()
-        self._busy: set[LaneKey] = set()
+        """The lanes that have something and deliver nothing, each once."""
+        self._busy: Counter[LaneKey] = Counter()
+        """Deliveries under way, by lane. A redelivery whose route was decided anew can be a second one of its lane."""
         self._rows = 0
         self._bytes = 0
         self._slot_free = asyncio.Event()
@@ -38,9 +40,14 @@ class Lanes:
     @property
     def room(self) -> int:
         """How many more rows may be held."""
-        if self._bytes >= self._window_bytes:
+        if not self.room_bytes:
             return 0
         return max(0, self._window_rows - self.rows)
+
+    @property
+    def room_bytes(self) -> int:
+        """How many more bytes of bodies may wait; the last row may reach beyond."""
+        return max(0, self._window_bytes - self._bytes)
 
     @property
     def wants_refill(self) -> bool:
@@ -74,12 +81,18 @@ class Lanes:
             del self._lanes[key]
         self._rows -= 1
         self._bytes -= len(row.body)
-        self.begin(row)
+        self._begin(key)
         return row
 
     def begin(self, row: Row) -> None:
-        """A delivery of `row` starts, be it one that never waited here."""
-        self._busy.add(row.sender or row.id)
+        """A delivery of `row` starts that never waited here; what waits in its lane waits for it."""
+        key: LaneKey = row.sender or row.id
+        if key in self._lanes and key not in self._busy:
+            self._ready.remove(key)
+        self._begin(key)
+
+    def _begin(self, key: LaneKey) -> None:
+        self._busy[key] += 1
         self.running += 1
 
     async def slot(self, seconds: float) -> bool:
@@ -98,7 +111,10 @@ class Lanes:
         key: LaneKey = row.sender or row.id
         self.running -= 1
         self._slot_free.set()
-        self._busy.discard(key)
+        self._busy[key] -= 1
+        if self._busy[key]:
+            return
+        del self._busy[key]
         if key in self._lanes:
             self._ready.append(key)
 

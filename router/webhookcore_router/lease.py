@@ -120,9 +120,9 @@ class Lease:
                 self._until = started + self._limits.lease_seconds
             else:
                 _log.warning("the lease ran out; what it covered is left to whoever took it over")
-                self._until = 0.0
-                self._on_lost()
+                self._until = 0.0  # nothing starts while there is none
                 await self._register(conn)
+                self._on_lost()  # also of what came in meanwhile
                 self._doubted = False
             if started >= self._reaps_from:
                 await instances.reap(conn, now=now)

@@ -12,7 +12,7 @@ from webhookcore.metrics import RouterMetrics
 from webhookcore.routing.decision import HOME_SERVICE
 from webhookcore.routing.table import RoutingTable
 from webhookcore.settings import Settings
-from webhookcore.store.database import UNAVAILABLE, Database
+from webhookcore.store.database import REFUSED, UNAVAILABLE, Database, refusal
 from webhookcore.store.schema import schema_state
 from webhookcore_router.breakers import Breakers
 from webhookcore_router.claimer import Claimer
@@ -204,10 +204,12 @@ class Router:
             async with asyncio.timeout(self.limits.flush_seconds):
                 await self.settler.idle()
                 await self._stop_tasks()
-                await self._upkeep.finish()
                 await self.lease.give_back()
+                await self._upkeep.finish()
         except UNAVAILABLE as error:
-            _log.warning("leases are not given back, they run out by themselves: %s", error or type(error).__name__)
+            _log.warning("what a drain writes last is not written: %s", error or type(error).__name__)
+        except REFUSED as error:  # as Upkeep.run
+            _log.error("what a drain writes last is not written: %s", refusal(error))
         await self._stop_tasks()
         await self._client.close()
         await self.database.close()

@@ -61,6 +61,11 @@ def probed(state: BreakerState, *, service_failed: bool, now: datetime) -> Break
     return open_again(state, now) if service_failed else CLOSED
 
 
+def unsent(state: BreakerState, now: datetime) -> BreakerState:
+    """The state after a probe that came to nothing before anything was sent: the next delivery may be it, at once."""
+    return BreakerState(Circuit.OPEN, state.failures, state.opened_at, now)
+
+
 def parked_until(state: BreakerState, now: datetime) -> datetime | None:
     """Until when deliveries of this service are parked; None where one may be sent, as any other or as the probe."""
     if state.state is Circuit.CLOSED or may_probe(state, now):

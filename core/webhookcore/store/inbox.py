@@ -1,6 +1,7 @@
 """The inbox after acceptance: claimed, delivered, dead-lettered, given back."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,18 +15,39 @@ from webhookcore.store.rows import DeadLetter, Row
 from webhookcore.store.statements import load
 
 _SQL = load("inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What may be claimed of one route: at most so many rows, and so many bytes of bodies, the last row's end apart."""
+
+    rows: int
+    bytes: int
+
+
+_ONE = Room(1, 1)
 _LOCKS = load("locks")
 
 
-async def claim(conn: Connection, *, me: UUID, rooms: Mapping[str, int], now: datetime) -> list[Row]:
+async def claim(
+    conn: Connection, *, me: UUID, rooms: Mapping[str, Room], now: datetime, past_mine: bool = True
+) -> list[Row]:
     """Takes waiting rows of these routes over, at most as many as there is room for; in the order of each lane.
 
+    A lane in which `me` owns something goes on, as that is delivered first; not where `past_mine` is False.
     Empty also when another claimer is at work: come again.
     """
     async with conn.transaction():
         if not await _lock_claims(conn):
             return []
-        values = {"me": me, "routes": list(rooms), "rooms": list(rooms.values()), "now": now}
+        values = {
+            "me": me,
+            "routes": list(rooms),
+            "rows": [room.rows for room in rooms.values()],
+            "bytes": [room.bytes for room in rooms.values()],
+            "now": now,
+            "past_mine": past_mine,
+        }
         cursor = await conn.execute(_SQL["claim"], values, binary=True)
         rows = [Row(*values) for values in await cursor.fetchall()]
     rows.sort(key=lambda row: row.id)
@@ -33,9 +55,11 @@ async def claim(conn: Connection, *, me: UUID, rooms: Mapping[str, int], now: da
 
 
 async def claim_probe(conn: Connection, *, me: UUID, route: str, state: BreakerState, now: datetime) -> Row | None:
-    """Takes one waiting row of a route over and writes its breaker's `state` (half open, owned): both or neither."""
+    """Takes one waiting row of a route over and writes its breaker's `state` (half open, owned): both or neither. Its
+    delivery starts at once, so that it is none of a lane in which something is still being delivered.
+    """
     async with conn.transaction() as transaction:
-        rows = await claim(conn, me=me, rooms={route: 1}, now=now)
+        rows = await claim(conn, me=me, rooms={route: _ONE}, now=now, past_mine=False)
         if rows and await breakers.take_probe(conn, service=route, state=state, now=now):
             return rows[0]
         raise Rollback(transaction)

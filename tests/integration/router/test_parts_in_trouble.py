@@ -5,9 +5,11 @@ each part can be asked what it makes of it.
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.support import meta
@@ -20,12 +22,14 @@ from tests.support.services import Answer, FakeService
 from webhookcore.settings import load_settings
 from webhookcore.store.database import Clock
 from webhookcore.store.migrate import migrate
+from webhookcore.store.rows import Row
 from webhookcore_router.committer import NotKeptError
 from webhookcore_router.limits import Limits
 from webhookcore_router.router import Router
 
 SHORT = Limits(flush_seconds=1.0, heartbeat_seconds=0.3, lease_seconds=2.0, claim_interval=0.05, drain_serve_seconds=0)
 PATIENCE = 60.0
+LATE = Row(0, "0", "mobility", 1, datetime.now(UTC), None, "key", "keyword", None, "corr", "req", None, b"{}")
 
 
 @pytest.fixture
@@ -134,7 +138,7 @@ async def test_a_drain_while_the_database_is_away(
     """It ends all the same, in time: leases run out by themselves."""
     async with router(proxy.url, tmp_path, town(mobility), SHORT):
         proxy.refuse()
-    assert "leases are not given back" in caplog.text
+    assert "what a drain writes last is not written" in caplog.text
     with connect(database_url) as conn:
         assert len(conn.execute("SELECT 1 FROM router_instances").fetchall()) == 1
 
@@ -194,6 +198,57 @@ async def test_a_send_never_starts_without_a_lease(database_url: str, tmp_path: 
         it.lease._until = until
         await emptied(database_url)
     assert len(mobility.requests) == 1
+
+
+async def test_a_row_of_before_a_doubt_is_given_back_alone(
+    database_url: str, tmp_path: Path, mobility: FakeService
+) -> None:
+    """What a flush kept as the identity of before comes late: it goes back as that one's, and what waits behind it as
+    the present one's. Given back under a name that does not own it, it would stay this router's, and known to nobody.
+    """
+    sender = number()
+    mobility.answer_next(Answer(delay=1.0))
+    async with router(database_url, tmp_path, town(mobility)) as it:
+        await submit(it, meta.text("taxi", sender))
+        await mobility.wait_for(1)
+        await submit(it, meta.text("taxi again", sender))
+        assert it.dispatcher.held() == 2
+        late = replace(LATE, sender=number(), received_at=it.now())
+        it.dispatcher.add(uuid4(), [late], it.dispatcher.generations())
+        assert it.dispatcher.held() == 1
+        await emptied(database_url)
+    assert len(mobility.requests) == 2
+
+
+async def test_what_is_given_back_is_not_overtaken(database_url: str, tmp_path: Path, mobility: FakeService) -> None:
+    """Until it is written that rows are given back, nothing of their route is claimed."""
+    async with router(database_url, tmp_path, town(mobility)) as it:
+        assert "mobility" in it.dispatcher.rooms_to_refill()
+        it.settler.release(it.lease.me, [LATE])
+        assert "mobility" not in it.dispatcher.rooms_to_refill()
+        async with asyncio.timeout(PATIENCE):
+            while "mobility" not in it.dispatcher.rooms_to_refill():  # noqa: ASYNC110 - the settler sets no event
+                await asyncio.sleep(0.02)
+
+
+async def test_a_drain_that_may_not_write_its_numbers(
+    database_url: str, tmp_path: Path, mobility: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A role that lacks a right on a table of numbers gives its lease back all the same."""
+    async with router(database_url, tmp_path, town(mobility)) as it:
+        await submit(it, meta.text("taxi", number()))
+        await emptied(database_url)
+        with connect(database_url) as conn:
+            conn.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE insufficient_privilege; END $$"
+            )
+            conn.execute(
+                "CREATE TRIGGER refuse BEFORE INSERT ON service_metrics FOR EACH ROW EXECUTE FUNCTION refuse()"
+            )
+    assert "what a drain writes last is not written" in caplog.text
+    with connect(database_url) as conn:
+        assert conn.execute("SELECT 1 FROM router_instances").fetchall() == []
 
 
 def test_a_clock_that_was_never_measured() -> None:

@@ -15,6 +15,7 @@ from tests.support.postgres import Databases
 
 from webhookcore.store import inbox, instances
 from webhookcore.store.database import Connection, Database
+from webhookcore.store.inbox import Room
 from webhookcore.store.statements import load
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -153,16 +154,16 @@ async def test_a_claim_prepared_over_an_empty_table(databases: Databases) -> Non
         database = Database(url, size=1)
         await database.open()
         async with database.connection() as conn:
-            me, now = uuid4(), database.now()
+            me, now, rooms = uuid4(), database.now(), {"route1": Room(100, 1_000_000)}
             await instances.register(conn, me=me, host="here", now=now, lease_until=now + timedelta(hours=1))
             for _ in range(6):
-                assert await inbox.claim(conn, me=me, rooms={"route1": 100}, now=now) == []
+                assert await inbox.claim(conn, me=me, rooms=rooms, now=now) == []
             await fill(conn, 60_000)
             touched = (
                 "SELECT sum(idx_blks_hit + idx_blks_read)::int FROM pg_statio_user_indexes WHERE relname = 'inbox'"
             )
             before = await number(conn, touched)
-            assert len(await inbox.claim(conn, me=me, rooms={"route1": 100}, now=database.now())) == 100
+            assert len(await inbox.claim(conn, me=me, rooms=rooms, now=database.now())) == 100
             assert await number(conn, touched) - before < 20 * 100
         await database.close()
 

@@ -154,3 +154,29 @@ def test_order_and_bounds_hold_whatever_happens(steps: list[tuple[str, str]], co
         mine = [each.id for each in handed if each.sender == sender]
         assert mine == sorted(mine)
     assert (window.rows, window.running, window.room) == (0, 0, 100)
+
+
+def test_two_deliveries_of_one_lane_hold_it_until_both_are_done() -> None:
+    """A redelivery whose route was decided anew runs beside what its lane delivers; the next row waits for both."""
+    window = lanes()
+    window.add(row(1))
+    assert window.take() == row(1)
+    window.begin(row(9))
+    window.add(row(2))
+    window.done(row(9))
+    assert window.take() is None
+    window.done(row(1))
+    assert [window.take(), window.take()] == [row(2), None]
+
+
+def test_what_waits_for_a_slot_waits_for_a_redelivery_too() -> None:
+    """A lane that was ready is not while a redelivery of it runs, and is once after that."""
+    window = lanes(concurrency=1)
+    window.add(row(1, "b"))
+    assert window.take() == row(1, "b")
+    window.add(row(2))
+    window.begin(row(9))
+    window.done(row(1, "b"))
+    assert window.take() is None
+    window.done(row(9))
+    assert [window.take(), window.take()] == [row(2), None]

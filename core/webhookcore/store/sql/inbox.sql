@@ -61,29 +61,34 @@ SELECT (SELECT array_agg(id ORDER BY id) FROM kept) AS ids,
        EXISTS (SELECT FROM mine) AS lease_stands
 
 -- name: claim
--- Takes waiting rows over, for each route as many as there is room for, in the order in which they are due. Held back:
--- a row whose lane has something before it that another router holds or that is not due yet, and a row whose lane is
--- being redelivered. Runs under the claim lock.
+-- Takes waiting rows over, for each route as many as there is room for, in rows and in bytes, in the order in which they
+-- are due. Held back: a row whose lane has something before it that another router holds (a probe's also: this one) or
+-- that is not due yet, and a row whose lane is being redelivered. Runs under the claim lock.
 WITH mine AS MATERIALIZED (
     SELECT id FROM router_instances WHERE id = %(me)s AND lease_until > %(now)s FOR KEY SHARE
 ), picked AS MATERIALIZED (
     SELECT ready.id
-    FROM unnest(%(routes)s::text[], %(rooms)s::integer[]) AS r(route, room)
+    FROM unnest(%(routes)s::text[], %(rows)s::integer[], %(bytes)s::bigint[]) AS r(route, most_rows, most_bytes)
     CROSS JOIN LATERAL (
-        SELECT i.id
-        FROM inbox AS i
-        WHERE i.owner IS NULL AND i.route = r.route AND i.due_at <= %(now)s
-          AND (i.sender = '' OR NOT EXISTS (
-              SELECT FROM inbox AS before
-              WHERE before.sender = i.sender AND before.route = i.route AND before.id < i.id
-                AND (before.owner <> %(me)s OR before.owner IS NULL AND before.due_at > %(now)s)))
-          AND (i.sender = '' OR NOT EXISTS (
-              SELECT FROM wa_dead_letter_queue AS d
-              WHERE d.from_number = i.sender AND d.route = i.route AND d.lease_owner IS NOT NULL
-                AND d.lease_until > %(now)s))
-        ORDER BY i.due_at, i.id
-        LIMIT r.room
+        SELECT due.id, sum(due.size) OVER (ORDER BY due.due_at, due.id) - due.size AS bytes_before
+        FROM (
+            SELECT i.id, i.due_at, octet_length(i.body) AS size
+            FROM inbox AS i
+            WHERE i.owner IS NULL AND i.route = r.route AND i.due_at <= %(now)s
+              AND (i.sender = '' OR NOT EXISTS (
+                  SELECT FROM inbox AS before
+                  WHERE before.sender = i.sender AND before.route = i.route AND before.id < i.id
+                    AND (before.owner <> %(me)s OR before.owner IS NOT NULL AND NOT %(past_mine)s
+                         OR before.owner IS NULL AND before.due_at > %(now)s)))
+              AND (i.sender = '' OR NOT EXISTS (
+                  SELECT FROM wa_dead_letter_queue AS d
+                  WHERE d.from_number = i.sender AND d.route = i.route AND d.lease_owner IS NOT NULL
+                    AND d.lease_until > %(now)s))
+            ORDER BY i.due_at, i.id
+            LIMIT r.most_rows
+        ) AS due
     ) AS ready
+    WHERE ready.bytes_before < r.most_bytes
 )
 UPDATE inbox SET owner = mine.id, attempts = attempts + 1
 FROM mine
@@ -110,10 +115,11 @@ WITH moved AS (
 ), written AS (
     INSERT INTO wa_dead_letter_queue (message_id, from_number, payload, error_message, error_code, next_retry_at,
                                       abandoned_at, route, reason, menu_selection, attempts, idempotency_key,
-                                      correlation_id, request_id, traceparent, received_at, body, created_at, updated_at)
+                                      correlation_id, request_id, traceparent, received_at, body, taken_over, created_at,
+                                      updated_at)
     SELECT message_id, sender, payload::jsonb, message, code, next_retry_at, CASE WHEN abandoned THEN %(now)s::timestamptz END,
            route, reason, menu_selection, greatest(attempts, tried), idempotency_key,
-           correlation_id, request_id, traceparent, received_at, body, %(now)s, %(now)s
+           correlation_id, request_id, traceparent, received_at, body, taken_over, %(now)s, %(now)s
     FROM moved
     ORDER BY moved.id
 )
