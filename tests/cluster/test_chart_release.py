@@ -133,6 +133,18 @@ def test_the_resource_from_the_values(cluster: Cluster, namespace: Namespace, cr
         assert kubectl.names("configmaps") == {"kube-root-ca.crt"}
 
 
+def test_the_resource_gets_another_name(cluster: Cluster, namespace: Namespace) -> None:
+    """The one before goes: of two in a namespace the older would be the one that counts."""
+    with released(cluster, namespace, **NO_OPERATOR) as release:
+        release.install(config=of_values())
+        release.upgrade(config={**of_values(), "name": "market"})
+        assert release.kubectl.must_get("wcc", "market")["spec"]["database"]["urlSecretRef"] == {
+            "name": DATABASE,
+            "key": "url",
+        }
+        eventually(lambda: release.kubectl.get("wcc", "shop") is None, "the resource of before is gone")
+
+
 def test_the_resource_that_is_to_stay(cluster: Cluster, namespace: Namespace) -> None:
     """It is nobody's once the values say so."""
     with released(cluster, namespace, **NO_OPERATOR) as release:
@@ -141,7 +153,9 @@ def test_the_resource_that_is_to_stay(cluster: Cluster, namespace: Namespace) ->
         release.upgrade(config={**of_values(), "keep": True})
         assert "ownerReferences" not in shop(release)["metadata"]
         release.uninstall()
-        eventually(lambda: release.kubectl.get("configmap", "webhook-core-config") is None, "the ConfigMap is gone")
+        eventually(
+            lambda: release.kubectl.get("configmap", "webhook-core-config-shop") is None, "the ConfigMap is gone"
+        )
         assert "deletionTimestamp" not in shop(release)["metadata"]
 
 

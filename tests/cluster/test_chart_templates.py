@@ -126,6 +126,7 @@ def test_lint_and_pod_security(cluster: Cluster, values: dict[str, Any], tmp_pat
         ({"image": {"repository": "x:tag"}}, "repository"),
         ({"operator": {"replicas": "two"}}, "replicas"),
         ({"operator": {"resyncSeconds": 0}}, "resyncSeconds"),
+        ({"operator": {"resyncSeconds": 301}}, "resyncSeconds"),
         ({"watchNamespaces": "default"}, "watchNamespaces"),
         ({"watchNamespaces": ["Default"]}, "watchNamespaces"),
         ({"config": {"create": "yes"}}, "create"),

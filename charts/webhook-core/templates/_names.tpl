@@ -44,7 +44,7 @@
 {{- define "webhook-core.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ include "webhook-core.name" $root }}-operator
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
