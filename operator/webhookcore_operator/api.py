@@ -27,6 +27,9 @@ _JSON_PATCH: Final = "application/json-patch+json"
 _PAGE: Final = 500
 
 
+_MALFORMED: Final = ("failed to create typed patch object", "failed to convert new object")
+
+
 class ApiError(Exception):
     """What the API server refused. `status` is HTTP's; `reason` and `message` are the server's words."""
 
@@ -56,8 +59,8 @@ class ApiError(Exception):
 
     @property
     def malformed(self) -> bool:
-        """A field is of another type: for this server-side apply says that the error is the server's (500)."""
-        return self.status == HTTPStatus.BAD_REQUEST or self.message.startswith("failed to create typed patch object")
+        """A field is of another type, or a quantity is none: server-side apply calls that an error of its own (500)."""
+        return self.status == HTTPStatus.BAD_REQUEST or self.message.startswith(_MALFORMED)
 
 
 class NoClusterError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from webhookcore_operator import scale
 from webhookcore_operator.api import Api
 from webhookcore_operator.apply import owned_by
-from webhookcore_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, JOB, MONITORING, Kind, kind_of
+from webhookcore_operator.kinds import CHILDREN, CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, MONITORING, Kind, kind_of
 from webhookcore_operator.live import true_condition
 from webhookcore_operator.render import Owner, names
 from webhookcore_operator.render.inputs import Manifest
@@ -29,11 +29,14 @@ class Children:
 
     @classmethod
     async def read(cls, api: Api, owner: Owner, monitoring: frozenset[str]) -> "Children":
-        """One list a kind."""
+        """One list a kind, and the Deployment whatever its labels."""
         labels = {LABEL_NAME: names.APP, LABEL_INSTANCE: owner.name}
         kinds = [*CHILDREN, *(kind for kind in MONITORING if kind.name in monitoring)]
         lists = await asyncio.gather(*(api.list_all(kind, owner.namespace, labels=labels) for kind in kinds))
-        return cls(owner, (each for found in lists for each in found))
+        children = cls(owner, (each for found in lists for each in found))
+        # Whose labels somebody has changed: how many routers there are is decided by what it says.
+        await children.seek(api, DEPLOYMENT, names.router(owner.name))
+        return children
 
     def get(self, kind: Kind, name: str) -> Manifest | None:
         """As it was last read or written."""
@@ -46,9 +49,13 @@ class Children:
 
     async def find(self, api: Api, wanted: Manifest) -> Manifest | None:
         """What stands where `wanted` is to be; asked for by name where no list had it."""
-        live = self._live.get(place_of(wanted))
+        return await self.seek(api, kind_of(wanted), wanted["metadata"]["name"])
+
+    async def seek(self, api: Api, kind: Kind, name: str) -> Manifest | None:
+        """The same, by its kind and name."""
+        live = self.get(kind, name)
         if live is None:
-            live = await api.get(kind_of(wanted), self.owner.namespace, wanted["metadata"]["name"])
+            live = await api.get(kind, self.owner.namespace, name)
             if live is not None:
                 self.put(live)
         return live
@@ -68,7 +75,7 @@ class Children:
 
     def surplus(self, wanted: Iterable[Manifest]) -> Iterator[Manifest]:
         """This resource's own that are not wanted. A ConfigMap stays while somebody may still read it: a router of
-        before that starts again, a run that began before.
+        before that starts again, a run that began before, whatever starts from a template that still names it.
         """
         keep = {place_of(each) for each in wanted} | self._still_read()
         for place, live in self._live.items():
@@ -80,8 +87,11 @@ class Children:
         config_maps = {place_of(each) for each in self.all_of(CONFIG_MAP)}
         if deployment is not None and not scale.settled(deployment):
             return config_maps
-        reading = [job["spec"]["template"] for job in self.runs() if not _ended(job)]
-        volumes = [volume for template in reading for volume in template["spec"].get("volumes") or ()]
+        # Those that stand, too: what the API server refused has not taken their place.
+        runs = [job["spec"] for job in self.runs() if not _ended(job)]
+        crons = [cron["spec"]["jobTemplate"]["spec"] for cron in self.all_of(CRON_JOB)]
+        reading = [*runs, *crons, *([deployment["spec"]] if deployment is not None else [])]
+        volumes = [volume for spec in reading for volume in spec["template"]["spec"].get("volumes") or ()]
         return {(CONFIG_MAP.name, volume["configMap"]["name"]) for volume in volumes if "configMap" in volume}
 
 

@@ -7,10 +7,13 @@ from typing import Final
 
 from webhookcore_operator.live import true_condition
 from webhookcore_operator.render.inputs import Manifest
+from webhookcore_operator.render.names import PULL_ANNOTATION
 
 FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 LOOK: Final = timedelta(seconds=10)
+SOON: Final = timedelta(seconds=2)
+"""By then a Job that is deleted is gone."""
 MIGRATED: Final = ("Migrated", "the database has this image's schema")
 MIGRATING: Final = "Migrating"
 FAILED: Final = "MigrationFailed"
@@ -35,7 +38,7 @@ class Step(Enum):
     NOTHING = auto()
     CREATE = auto()
     DELETE = auto()
-    """It has failed and is due again: deleted first, made when it is gone."""
+    """It has failed and is due again, or cannot start as it is: deleted first, made when it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,19 @@ class Gate:
         return "True" if self.open else "False"
 
 
-def decide(wanted: str, memory: Memory, job: Manifest | None, log: str, now: datetime, *, stalled: str = "") -> Gate:
+def decide(
+    wanted: str,
+    memory: Memory,
+    job: Manifest | None,
+    log: str,
+    now: datetime,
+    *,
+    stalled: str = "",
+    outdated: bool = False,
+) -> Gate:
     """`job` is the migration's Job of the hash `wanted`, None where there is none. `log` is the end of its log,
-    `stalled` why its pod does not start, where that will not get better by waiting.
+    `stalled` why its pod does not start, where that will not get better by waiting; `outdated`, whether it would be
+    made otherwise now.
     """
     if memory.done == wanted:
         return Gate(True, Step.NOTHING, Memory(done=wanted), *MIGRATED)
@@ -70,11 +83,24 @@ def decide(wanted: str, memory: Memory, job: Manifest | None, log: str, now: dat
     if (failed := true_condition(job, "Failed")) is not None:
         memory = _remembered(wanted, memory, datetime.fromisoformat(failed["lastTransitionTime"]))
         return _failed(memory, job, log, now)
-    return _running(wanted, memory, job["metadata"]["name"], stalled, now)
+    return _running(wanted, memory, job, stalled, now, outdated=outdated)
 
 
-def _running(wanted: str, memory: Memory, name: str, stalled: str, now: datetime) -> Gate:
+def is_outdated(job: Manifest, wanted: Manifest) -> bool:
+    """Whether the Job's image would be pulled otherwise than is `wanted` now. By our own note: what is there,
+    an admission controller may have changed, and would again.
+    """
+    then, now = ((each["metadata"].get("annotations") or {}).get(PULL_ANNOTATION) for each in (job, wanted))
+    return bool(then != now)
+
+
+def _running(wanted: str, memory: Memory, job: Manifest, stalled: str, now: datetime, *, outdated: bool) -> Gate:
     """Looked at again all the while: nobody watches its pods."""
+    name = job["metadata"]["name"]
+    if stalled and outdated:
+        return _under_way(Step.DELETE, wanted, memory, f"the Job {name} is made anew", now + SOON)
+    if job["spec"].get("suspend"):
+        stalled = "somebody has suspended it"
     if stalled:
         words = f"the Job {name} does not start: {stalled}"
         return Gate(False, Step.NOTHING, memory, STALLED, words, now + LOOK)
@@ -100,7 +126,7 @@ def _failed(memory: Memory, job: Manifest, log: str, now: datetime) -> Gate:
     due = _due(memory)
     if due is not None and now < due:
         return Gate(False, Step.NOTHING, memory, FAILED, _told(memory, log, job), due)
-    return Gate(False, Step.DELETE, memory, FAILED, _told(memory, log, job), now + timedelta(seconds=2))
+    return Gate(False, Step.DELETE, memory, FAILED, _told(memory, log, job), now + SOON)
 
 
 def _due(memory: Memory) -> datetime | None:

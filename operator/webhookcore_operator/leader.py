@@ -34,6 +34,8 @@ class Times:
     deadline: float = 20.0
     """A leader that could not renew for so long writes nothing more, and ends."""
     retry: float = 5.0
+    request: float = 4.0
+    """What is not answered by then is asked again: a connection that went dead must not cost the leadership."""
 
 
 class NotLeaderError(Exception):
@@ -118,15 +120,16 @@ class Leadership:
         """Takes or renews the lease; False where somebody else holds it or there is no answer."""
         started = self._clock()
         try:
-            lease = await api.get(LEASE, self._namespace, NAME)
-            if not self._may_take(lease):
-                self._lease, self._until = None, 0.0
-                return False
-            wanted = self._claimed(lease)
-            if lease is None:
-                self._lease = await api.create(LEASE, self._namespace, wanted)
-            else:
-                self._lease = await api.replace(LEASE, self._namespace, NAME, wanted)
+            async with asyncio.timeout(self._times.request):
+                lease = await api.get(LEASE, self._namespace, NAME)
+                if not self._may_take(lease):
+                    self._lease, self._until = None, 0.0
+                    return False
+                wanted = self._claimed(lease)
+                if lease is None:
+                    self._lease = await api.create(LEASE, self._namespace, wanted)
+                else:
+                    self._lease = await api.replace(LEASE, self._namespace, NAME, wanted)
         except (ApiError, *UNREACHABLE) as error:
             if isinstance(error, ApiError) and error.conflict:
                 _log.info("another replica was quicker to take the lease")

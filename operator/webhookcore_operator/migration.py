@@ -24,7 +24,15 @@ async def migrate(
     if live is not None and not owned_by(live, children.owner.uid):
         live = None  # says nothing of this resource's database; making ours then tells of the name's conflict
     pods = await _pods_of(api, live) if live is not None else []
-    decided = gate.decide(wanted, findings.memory, live, _last_words(pods), now, stalled=observe.broken(pods))
+    decided = gate.decide(
+        wanted,
+        findings.memory,
+        live,
+        _last_words(pods),
+        now,
+        stalled=observe.broken(pods),
+        outdated=live is not None and gate.is_outdated(live, job),
+    )
     findings.memory = decided.memory
     findings.say(Type.DATABASE_MIGRATED, decided.status, decided.reason, decided.message)
     if decided.step is gate.Step.CREATE:

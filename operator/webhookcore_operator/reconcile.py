@@ -29,6 +29,7 @@ MISSING_SECONDS: Final = 15.0
 """Secrets are not watched."""
 ROLLOUT_SECONDS: Final = 10.0
 """Deployments are; pods are not."""
+_SUSPENDED: Final = "spec.suspend is true: what runs keeps running, and nothing is changed"
 
 
 class Reconciler:
@@ -99,6 +100,8 @@ class Reconciler:
 
     async def _bring(self, resource: Manifest, holder: Manifest | None, children: Children, findings: Findings) -> None:
         """Brings the children to what the spec says, as far as it goes."""
+        if (resource.get("spec") or {}).get("suspend") is True:
+            findings.say(Type.SUSPENDED, TRUE, "Suspended", _SUSPENDED)  # whatever else may be the matter
         if holder is not None and holder["metadata"]["uid"] != children.owner.uid:
             other = holder["metadata"]["name"]
             findings.say(
@@ -115,10 +118,8 @@ class Reconciler:
             return
         spec = checked.view.spec
         if spec.suspend:
-            words = "spec.suspend is true: what runs keeps running, and nothing is changed"
-            findings.say(Type.SUSPENDED, TRUE, "Suspended", words)
-            findings.say(Type.SPEC_APPLIED, UNKNOWN, "Suspended", words)
-            findings.say(Type.READY, UNKNOWN, "Suspended", words)
+            findings.say(Type.SPEC_APPLIED, UNKNOWN, "Suspended", _SUSPENDED)
+            findings.say(Type.READY, UNKNOWN, "Suspended", _SUSPENDED)
             return
         if spec.database.url_secret_ref is None:
             findings.say(
@@ -186,7 +187,6 @@ class Reconciler:
         children.put(now)
 
     async def _apply_all(self, inputs: Inputs, children: Children, findings: Findings) -> None:
-        findings.image = inputs.effective_image
         wanted = render.service_accounts(inputs)
         await self._writer.apply(wanted, children, findings)
         if inputs.spec.database.migrations is Migrations.MANUAL:

@@ -29,6 +29,8 @@ def decide(router: Router, live: Manifest | None) -> Scale:
     if live is None:
         return Scale(router.replicas if scaling is None else scaling.min_replicas)
     current: int = live["spec"].get("replicas", 1)
+    if scaling is not None and not current:
+        return Scale(scaling.min_replicas)  # an autoscaler leaves alone what has none
     if scaling is not None:
         return Scale(None, current if _owns_replicas(live) else None)
     if current > router.replicas and _is_an_autoscalers(live) and not settled(live):

@@ -24,7 +24,6 @@ class Findings:
 
     found: dict[Type, Condition] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
-    image: str = ""
     again: list[float] = field(default_factory=list)
     """Seconds after which to look again, for each reason that there is."""
 
@@ -76,7 +75,7 @@ def build(resource: Manifest, findings: Findings, children: Children, pods: Sequ
         "readyReplicas": told.get("readyReplicas", 0),
         "selector": ",".join(f"{key}={value}" for key, value in names.selector(name, Part.ROUTER).items()),
         "endpoint": _endpoint(resource, deployment),
-        "image": findings.image or before.get("image", ""),
+        "image": _image(deployment) or before.get("image", ""),
         "scheduledTasks": tasks,
         "migration": _migration(findings.memory),
     }
@@ -85,6 +84,13 @@ def build(resource: Manifest, findings: Findings, children: Children, pods: Sequ
 
 def _parts(condition: Condition) -> tuple[Type, str, str, str]:
     return condition.type, condition.status, condition.reason, condition.message
+
+
+def _image(deployment: Manifest | None) -> str:
+    """What the routers' template says, which is not what the spec says while that waits or is refused."""
+    if deployment is None:
+        return ""
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _endpoint(resource: Manifest, deployment: Manifest | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.support import live as lives
 from tests.cluster.support import manifests
 from tests.cluster.support.kubectl import eventually
-from tests.cluster.support.live import NAME, ROUTER, Live
+from tests.cluster.support.live import NAME, ROUTER, SELECTOR, Live
 from tests.cluster.support.namespace import Namespace
 from tests.cluster.support.operator import RESYNC_SECONDS, Operator
 
@@ -147,6 +147,37 @@ def test_routers_that_the_api_server_refuses(live: Live) -> None:
         assert "nodeAffinity" in told["message"]
         live.change(router={"affinity": None})
         live.wait_ready()
+
+
+def test_a_quantity_that_is_none(live: Live) -> None:
+    """The API server finds it only when it turns the object into its own; everything else is applied all the same."""
+    with undisturbed(live):
+        live.change(router={"resources": {"limits": {"memory": "512MB"}}}, dlq={"schedule": "*/11 * * * *"})
+        told = live.becomes("SpecApplied", "False", "InvalidSpec")
+        assert f"the API server refuses the Deployment {ROUTER}" in told["message"]
+        assert "quantities" in told["message"]
+        eventually(
+            lambda: live.kubectl.must_get("cronjob", "dlq-processor")["spec"]["schedule"] == "*/11 * * * *",
+            "the CronJob follows",
+        )
+        live.change(router={"resources": None})
+        live.wait_ready()
+
+
+def test_routers_that_are_refused_keep_their_config(live: Live) -> None:
+    """The template that stands names the ConfigMap of before: a router that has to start anew still finds it."""
+    before, routers = live.kubectl.must_get("wcc", NAME)["spec"]["routes"], live.routers()
+    live.change(
+        routes=[{**before[0], "keywords": ["another"]}, *before[1:]],
+        router={"affinity": {"nodeAffinity": {"nothing": "known"}}},
+    )
+    live.becomes("SpecApplied", "False", "InvalidSpec")
+    live.kubectl("delete", "pods", "--selector", SELECTOR)
+    eventually(lambda: live.routers().isdisjoint(routers), "another router takes its place")
+    live.kubectl("wait", "--for=condition=Ready", "pods", "--selector", SELECTOR, "--timeout=90s")
+    eventually(live.answers, "it answers")
+    live.change(router={"affinity": None}, routes=before)
+    live.wait_ready()
 
 
 def test_a_migration_that_fails(live: Live) -> None:

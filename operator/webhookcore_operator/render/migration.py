@@ -33,4 +33,8 @@ def migration_job(inputs: Inputs) -> Manifest:
     )
     spec = {"suspend": False, **runs.job_spec(inputs, pod, seconds=SECONDS)}
     name = names.migration(inputs.name, migration_hash(inputs))
-    return child(inputs, "Job", name, Part.MIGRATE, {"spec": spec})
+    job = child(inputs, "Job", name, Part.MIGRATE, {"spec": spec})
+    image = inputs.spec.image
+    pull = names.short_hash(json.dumps([image.pull_policy.value, list(image.pull_secrets)]))
+    job["metadata"]["annotations"] = {names.PULL_ANNOTATION: pull}
+    return job

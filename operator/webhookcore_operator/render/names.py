@@ -37,6 +37,8 @@ LABEL_NAME: Final = "app.kubernetes.io/name"
 LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+PULL_ANNOTATION: Final = f"{GROUP}/image-pull"
+"""Of a migration Job: a hash of how its image is pulled, which is no part of its name."""
 SECRETS_ANNOTATION: Final = f"{GROUP}/secrets"
 """On the router's pods: changes with the secrets that they read, and so rolls them."""
 

@@ -38,7 +38,7 @@ def deployment(
     """The routers': settled, unless fewer are `ready` or `updated`."""
     live = child("Deployment", "shop-router", Part.ROUTER)
     live["metadata"] |= {"generation": 3, "managedFields": list(written_by)}
-    live["spec"] = {"replicas": replicas}
+    live["spec"] = {"replicas": replicas, "template": template("shop-live", image="webhook-core:1")}
     live["status"] = {
         "observedGeneration": 3,
         "replicas": replicas,
@@ -47,6 +47,12 @@ def deployment(
         "availableReplicas": replicas if ready is None else ready,
     }
     return live
+
+
+def template(config_map: str, *, image: str = "webhook-core:1") -> Manifest:
+    """Of pods that run the image and read a ConfigMap."""
+    volumes = [{"name": "tmp", "emptyDir": {}}, {"name": "config", "configMap": {"name": config_map}}]
+    return {"spec": {"containers": [{"image": image}], "volumes": volumes}}
 
 
 def job(name: str, component: str, ended: str = "", at: str = "", **more: Any) -> Manifest:

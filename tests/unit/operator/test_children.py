@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.operator.objects import NAMESPACE, UID, child, deployment, job
+from tests.unit.operator.objects import NAMESPACE, UID, child, deployment, job, template
 
 from webhookcore_operator.children import Children, place_of
 from webhookcore_operator.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE
@@ -95,3 +95,13 @@ def test_a_config_map_stays_while_a_run_of_before_reads_it() -> None:
         assert surplus(children(deployment(), over, OLD, NEW), NEW) == ["shop-old"]
     without = run("dlq-1", Part.DLQ_PROCESSOR, volumes=None)
     assert surplus(children(deployment(), without, OLD, NEW), NEW) == ["shop-old"]
+
+
+def test_what_a_template_that_stands_still_names_stays() -> None:
+    """Where the API server refused what was to take its place: whatever starts from it needs its ConfigMap."""
+    live, refused_run, gone = (
+        child("ConfigMap", f"shop-{name}", Part.ROUTER) for name in ("live", "refused-run", "gone")
+    )
+    cron = child("CronJob", "dlq-processor", Part.DLQ_PROCESSOR)
+    cron["spec"] = {"jobTemplate": {"spec": {"template": template("shop-refused-run")}}}
+    assert surplus(children(deployment(), live, refused_run, gone, cron), cron) == ["shop-gone"]

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.unit.operator.objects import job
 
-from webhookcore_operator.gate import Memory, Step, decide
+from webhookcore_operator.gate import Memory, Step, decide, is_outdated
 from webhookcore_operator.render.inputs import Manifest
+from webhookcore_operator.render.names import PULL_ANNOTATION
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 FAILED_AT = NOW - timedelta(seconds=1)
@@ -127,3 +128,35 @@ def test_what_changed_is_tried_at_once() -> None:
 def test_a_memory_without_a_time_is_due() -> None:
     """A status that somebody wrote by hand."""
     assert decide("new", Memory(failed="new", failures=1), None, "", NOW).step is Step.CREATE
+
+
+def test_one_that_cannot_start_and_would_be_made_otherwise_is_made_anew() -> None:
+    """Its name does not change with the Secrets that its image is pulled with: whoever mends them waits for nothing.
+    One that starts is left alone.
+    """
+    stalled = decide("new", Memory(done="old"), migration(), "", NOW, stalled="ErrImagePull", outdated=True)
+    assert (stalled.open, stalled.step, stalled.reason) == (False, Step.DELETE, "Migrating")
+    assert stalled.again_at is not None
+    assert stalled.again_at > NOW
+    running = decide("new", Memory(done="old"), migration(), "", NOW, outdated=True)
+    assert (running.step, running.reason) == (Step.NOTHING, "Migrating")
+
+
+def test_one_that_somebody_suspended_is_told() -> None:
+    """Its deadline does not run while it is. It is left to whoever did that: a queue lets it go when it is its turn."""
+    job = migration()
+    job["spec"]["suspend"] = True
+    told = decide("new", Memory(), job, "", NOW)
+    assert (told.step, told.reason) == (Step.NOTHING, "MigrationStalled")
+    assert told.message == "the Job shop-migrate-new does not start: somebody has suspended it"
+    ended = migration("Complete")
+    ended["spec"]["suspend"] = True
+    assert decide("new", Memory(), ended, "", NOW).open
+
+
+def test_what_a_name_leaves_out() -> None:
+    """How the image was to be pulled when the Job was made, whatever has become of it."""
+    then, now = ({"metadata": {"annotations": {PULL_ANNOTATION: value}}} for value in "ab")
+    assert is_outdated(then, now)
+    assert not is_outdated(now, {**now, "spec": {"changed": "by an admission controller"}})
+    assert is_outdated({"metadata": {}}, now)

@@ -334,6 +334,31 @@ async def test_the_watchdog_ends_who_could_not_renew(monkeypatch: pytest.MonkeyP
     assert 1020 <= leases.now <= 1032
 
 
+async def test_a_request_that_hangs_does_not_cost_the_leadership() -> None:
+    """It is given up in time for another one; until when this process leads counts from the one that was answered."""
+    leases = Leases()
+    times = Times(duration=30.0, deadline=20.0, retry=0.0, request=0.2)
+    leadership = leases.leadership(times=times)
+    await leadership.acquire(leases.api)
+    answers = leases.get
+    hung = asyncio.Event()
+
+    async def hang(*_: Any) -> None:
+        leases.get = answers  # type: ignore[method-assign]
+        hung.set()
+        await asyncio.Event().wait()
+
+    leases.get = hang  # type: ignore[method-assign, assignment]
+    reads = leases.reads
+    keeping = asyncio.create_task(leadership.keep(leases.api))
+    async with asyncio.timeout(20):
+        await hung.wait()
+        while leases.reads == reads:  # noqa: ASYNC110 - the lease sets no event
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    assert leadership.leads
+
+
 async def leads(mode: str) -> Process:
     """A process that leads for two seconds at most, and tells of each write that its gate let through."""
     process = await Process.start(mode, env={}, cwd=ROOT, module=LEADING)

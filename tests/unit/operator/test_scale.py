@@ -47,6 +47,12 @@ def test_what_is_handed_over_is_left_alone(owner: Any) -> None:
     assert decide(AUTOSCALED, deployment(5, written_by=(owner,))) == Scale(None)
 
 
+@pytest.mark.parametrize("owner", [AUTOSCALER, HANDED_OVER, PERSON, OPERATOR])
+def test_none_at_all_is_the_autoscalers_least_again(owner: Any) -> None:
+    """Somebody scaled to none: an autoscaler does nothing about that, for ever."""
+    assert decide(AUTOSCALED, deployment(0, written_by=(owner,))) == Scale(3)
+
+
 @pytest.mark.parametrize("owner", [AUTOSCALER, HANDED_OVER])
 def test_off_again_the_number_stays_until_all_is_ready(owner: Any) -> None:
     """And is left out meanwhile, so that the next look still knows whose it is; then it is the spec's."""

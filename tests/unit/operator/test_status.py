@@ -33,7 +33,7 @@ def found(status: Manifest) -> dict[str, tuple[str, str]]:
 
 
 def resolved(memory: Memory | None = None) -> Findings:
-    findings = Findings(memory=memory or Memory(done="h"), image="webhook-core:1")
+    findings = Findings(memory=memory or Memory(done="h"))
     findings.say(Type.DEPENDENCIES_RESOLVED, TRUE, "Resolved", "all there")
     return findings
 
@@ -123,10 +123,11 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
     assert json.dumps(again) == json.dumps(first)
 
 
-def test_the_image_before_stays_told_while_nothing_is_applied() -> None:
-    """It is the one that runs."""
-    resource = config(status={"image": "webhook-core:0"})
-    assert build(resource, Findings(), held(deployment()), [], NOW)["image"] == "webhook-core:0"
+def test_the_image_is_the_one_that_runs() -> None:
+    """Whatever the spec says and the status said; the one before is told while nobody knows."""
+    resource = config(spec={"image": {"repository": "webhook-core", "tag": "2"}}, status={"image": "webhook-core:0"})
+    assert build(resource, Findings(), held(deployment()), [], NOW)["image"] == "webhook-core:1"
+    assert build(resource, Findings(), held(), [], NOW)["image"] == "webhook-core:0"
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,9 @@ def _written() -> dict[str, Any]:
         _child("CronJob", "dlq-processor", lastScheduleTime=NOW, lastSuccessfulTime=NOW),
         _child("CronJob", "session-cleanup"),
     ]
+    live[0]["spec"] = {"template": {"spec": {"containers": [{"image": "ghcr.io/example/webhookcore:1.0.0"}]}}}
     memory = Memory(done="a", failed="b", failures=2, last_failure=datetime(2025, 11, 24, tzinfo=UTC))
-    findings = status.Findings(memory=memory, image="ghcr.io/example/webhookcore:1.0.0")
+    findings = status.Findings(memory=memory)
     findings.say(conditions.Type.DATABASE_MIGRATED, conditions.FALSE, "MigrationFailed", "x" * 100_000)
     resource = {**GOOD, "metadata": {"name": "core", "namespace": "apps", "generation": 3}}
     return status.build(resource, findings, Children(OWNER, live), [], NOW)
