@@ -202,6 +202,19 @@ def test_names_are_short_enough_under_the_longest_release_name(cluster: Cluster)
         assert all(len(value) <= 63 for value in document["metadata"].get("labels", {}).values())
 
 
+def test_names_of_digits_are_names(cluster: Cluster) -> None:
+    """A namespace, a release and a Secret may be called by a number."""
+    values = {**VALUES["trial"], "watchNamespaces": ["2024"], "image": {"pullSecrets": ["42"]}}
+    documents = render(cluster, values, name="1234")
+    metadata = [each["metadata"] for each in documents]
+    assert "2024" in {each.get("namespace") for each in metadata}
+    labels = [value for each in metadata for value in each.get("labels", {}).values()]
+    assert "1234" in labels
+    assert all(isinstance(value, str) for value in labels)
+    (operator,) = of_kind(documents, "Deployment")
+    assert operator["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "42"}]
+
+
 @ALL
 def test_the_operator_takes_none_of_it_for_a_child(cluster: Cluster, values: dict[str, Any]) -> None:
     """It knows a resource's children by their labels, and a release may have a resource's name."""

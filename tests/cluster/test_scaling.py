@@ -109,6 +109,32 @@ def test_the_autoscaler_is_repaired(operator: Operator, place: Namespace) -> Non
     ready(kubectl)
 
 
+def test_an_autoscalers_number_outlasts_a_label(operator: Operator, place: Namespace) -> None:
+    """A Deployment whose labels somebody changes is in no list any more: its number counts all the same. None at all is
+    nobody's wish, and nothing that an autoscaler would mend.
+    """
+    kubectl = place.kubectl
+    autoscaled(kubectl, AUTOSCALED)
+    kubectl.wait(f"hpa/{ROUTER}", "condition=AbleToScale")
+    operator.resynced()
+    kubectl("scale", "deployment", ROUTER, "--replicas=3")
+    kubectl.rolled_out(f"deployment/{ROUTER}")
+    ready(kubectl)
+    with seen(kubectl) as numbers:
+        kubectl("label", "deployment", ROUTER, "app.kubernetes.io/instance=another", "--overwrite")
+        eventually(
+            lambda: kubectl.must_get("deployment", ROUTER)["metadata"]["labels"]["app.kubernetes.io/instance"] == NAME,
+            "the label is back",
+        )
+        operator.resynced()
+    assert {asked_for for asked_for, _ in numbers} == {3}
+    kubectl("scale", "deployment", ROUTER, "--replicas=0")
+    eventually(lambda: replicas(kubectl) == 2, "the autoscaler's least again")
+    autoscaled(kubectl, None)
+    eventually(lambda: kubectl.get("hpa", ROUTER) is None, "the autoscaler is gone")
+    ready(kubectl)
+
+
 def test_kubectl_scale_scales_the_resource(place: Namespace) -> None:
     """By the scale subresource: who scales the resource has said what he wants."""
     kubectl = place.kubectl

@@ -76,6 +76,16 @@ def test_what_the_crd_lets_through_and_core_refuses(
     live.wait_ready()
 
 
+def test_suspended_with_a_spec_that_cannot_work(live: Live) -> None:
+    """Both are said."""
+    live.change(suspend=True, cleanup={"timeZone": "Nowhere/Else"})
+    live.becomes("SpecApplied", "False", "InvalidSpec")
+    live.becomes("Suspended", "True", "Suspended")
+    live.change(suspend=None, cleanup={"timeZone": "Etc/UTC"})
+    live.becomes("Suspended", "False", "NotSuspended")
+    live.wait_ready()
+
+
 def test_a_secret_that_is_not_there(live: Live) -> None:
     """The condition names the field, the Secret and its key; once it is there, routers take it."""
     with undisturbed(live):
