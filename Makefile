@@ -66,7 +66,7 @@ image: $(READY) ## Build the image (IMAGE=name:tag BASE_IMAGE=python:3.13-slim-b
 	@IMAGE="$(IMAGE)" BASE_IMAGE="$(BASE_IMAGE)" sh scripts/image.sh
 
 .PHONY: bench
-bench: $(READY) ## Measure every figure beside its baseline (about 8 minutes; FIGURES=ack,dlq for some, QUICK=1 for less)
+bench: $(READY) ## Measure every figure beside its baseline (about 8 minutes, with a cluster 16; FIGURES=ack,dlq for some, QUICK=1 for less)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(FIGURES),--figures $(FIGURES)) $(ARGS)
 
 .PHONY: soak
