@@ -13,6 +13,8 @@ from webhookcore_cli.output import iso, moment
 
 PLAN_COLUMNS: Final = ("Job", "Schedule", "Time zone", "Next run", "Last run", "Last result")
 RUN_COLUMNS: Final = ("Job", "Started", "Status", "Took", "Result")
+NOT_KNOWN: Final = "—"
+CRON_JOBS: Final = "The CronJobs have the schedules: kubectl get cronjobs"
 
 
 async def last_runs(conn: Connection, now: datetime, at_most: int) -> tuple[list[JobRun], datetime]:
@@ -20,25 +22,28 @@ async def last_runs(conn: Connection, now: datetime, at_most: int) -> tuple[list
     return await on_call.last_runs(conn, at_most=at_most), now
 
 
-def plan_row(plan: JobPlan, last: JobRun | None, now: datetime) -> tuple[str, ...]:
-    """A job's line: its schedule beside what its last run came to."""
-    return (
-        plan.name,
+def plan_row(plan: JobPlan, last: JobRun | None, now: datetime, *, scheduled: bool) -> tuple[str, ...]:
+    """A job's line: its schedule, where that is known here, beside what its last run came to."""
+    when = (
         plan.schedule.cron,
         plan.schedule.time_zone,
         "suspended" if plan.suspended else moment(plan.schedule.next_after(now)),
+    )
+    return (
+        plan.name,
+        *(when if scheduled else (NOT_KNOWN, NOT_KNOWN, NOT_KNOWN)),
         moment(last.start_time if last else None),
-        f"{last.status}: {told(last.result)}" if last else "—",
+        f"{last.status}: {told(last.result)}" if last else NOT_KNOWN,
     )
 
 
 def run_row(run: JobRun) -> tuple[str, ...]:
-    took = "—" if run.end_time is None else f"{(run.end_time - run.start_time).total_seconds():.1f} s"
+    took = NOT_KNOWN if run.end_time is None else f"{(run.end_time - run.start_time).total_seconds():.1f} s"
     return run.jobname, moment(run.start_time), run.status, took, told(run.result)
 
 
-def as_dict(plans: Sequence[JobPlan], runs: Sequence[JobRun], now: datetime) -> dict[str, Any]:
-    """Schedules and runs in JSON's terms."""
+def as_dict(plans: Sequence[JobPlan], runs: Sequence[JobRun], now: datetime, *, scheduled: bool) -> dict[str, Any]:
+    """Schedules, where they are known here, and runs in JSON's terms."""
     return {
         "schedules": [
             {
@@ -49,6 +54,7 @@ def as_dict(plans: Sequence[JobPlan], runs: Sequence[JobRun], now: datetime) -> 
                 "nextRun": None if plan.suspended else iso(plan.schedule.next_after(now)),
             }
             for plan in plans
+            if scheduled
         ],
         "runs": [
             {
@@ -67,7 +73,7 @@ def as_dict(plans: Sequence[JobPlan], runs: Sequence[JobRun], now: datetime) -> 
 def told(result: Mapping[str, Any] | None) -> str:
     """A result in a few words."""
     if not result:
-        return "—"
+        return NOT_KNOWN
     if "requeued" in result:
         return f"{result['requeued']} made due again by {result.get('by', 'unknown')}"
     if "error" in result:

@@ -205,15 +205,19 @@ def jobs(
     from webhookcore_cli.local.scheduled_job import plans
 
     planned = plans(which_system.settings_of(config, data_dir, os.environ).spec)
+    scheduled = which_system.has_schedules(config, data_dir, os.environ)
     last, now = database.work(
         which_system.database_url(config, data_dir, os.environ),
         lambda conn, now: jobs.last_runs(conn, now, runs),
     )
     if as_json:
-        typer.echo(json.dumps(jobs.as_dict(planned, last, now), indent=2))
+        typer.echo(json.dumps(jobs.as_dict(planned, last, now, scheduled=scheduled), indent=2))
         return
     newest = {run.jobname: run for run in reversed(last)}
-    output.print_table(jobs.PLAN_COLUMNS, [jobs.plan_row(plan, newest.get(plan.name), now) for plan in planned])
+    rows = [jobs.plan_row(plan, newest.get(plan.name), now, scheduled=scheduled) for plan in planned]
+    output.print_table(jobs.PLAN_COLUMNS, rows)
+    if not scheduled:
+        typer.echo(jobs.CRON_JOBS)
     if last:
         output.print_table(jobs.RUN_COLUMNS, [jobs.run_row(run) for run in last])
 

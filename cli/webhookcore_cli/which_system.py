@@ -57,6 +57,11 @@ def database_url(config: Path | None, data_dir: Path, environ: Mapping[str, str]
     return url
 
 
+def has_schedules(config: Path | None, data_dir: Path, environ: Mapping[str, str]) -> bool:
+    """Whether the config says when jobs run: a pod's has what its part reads, and CronJobs have the schedules."""
+    return "KUBERNETES_SERVICE_HOST" not in environ or _running(config, data_dir) is not None
+
+
 def receiver(url: str | None, config: Path | None, data_dir: Path, environ: Mapping[str, str]) -> Receiver:
     """Where to post; WA_APP_SECRET and --url are enough."""
     running = _running(config, data_dir)

@@ -204,8 +204,11 @@ def test_a_secret_from_a_config_signs(webhookcore: Command, tmp_path: Path) -> N
 # jobs
 
 
-def test_jobs_are_shown_with_their_last_runs(webhookcore: Command, database_url: str, tmp_path: Path) -> None:
+def test_jobs_are_shown_with_their_last_runs(
+    webhookcore: Command, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When each runs next, what its last run came to, and the runs before."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     config = write_config(
         tmp_path,
         route("jobs", "http://127.0.0.1:9/"),
@@ -243,6 +246,13 @@ def test_jobs_are_shown_with_their_last_runs(webhookcore: Command, database_url:
         ("dlq-retry", "succeeded"),
         ("session-cleanup", "running"),
     ]
+    # In a cluster a router's config has no schedules; its defaults are nobody's.
+    environ["KUBERNETES_SERVICE_HOST"] = "10.96.0.1"
+    shown = webhookcore("jobs", **environ)
+    assert re.search(r"dlq-processor +— +— +— +20.*Z +failed: no router could be reached", shown.out)
+    assert "The CronJobs have the schedules: kubectl get cronjobs" in shown.out
+    told = json.loads(webhookcore("jobs", "--json", **environ).out)
+    assert (told["schedules"], len(told["runs"])) == ([], 5)
 
 
 # The parts
