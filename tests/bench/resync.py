@@ -33,9 +33,11 @@ def first_resync(requests: Sequence[Request], places: Sequence[Place]) -> Resync
     """
     asked = [each for each in requests if each.agent == FIELD_MANAGER and each.resource != "leases"]
     begins = [at for at, each in enumerate(asked) if _lists_resources(each) and not each.namespace]
-    for begin, end in pairwise(begins):
-        return _resync(asked[begin], asked[begin + 1 : end], places)
-    raise ValueError("no resync is in the log from its beginning to the next one")
+    window = next(pairwise(begins), None)
+    if window is None:
+        raise ValueError("no resync is in the log from its beginning to the next one")
+    begin, end = window
+    return _resync(asked[begin], asked[begin + 1 : end], places)
 
 
 def _resync(begin: Request, asked: Sequence[Request], places: Sequence[Place]) -> Resync:

@@ -27,10 +27,20 @@ def cpu_seconds(*pids: int) -> float:
     return ticks / _TICKS
 
 
+def own_cpu_seconds(stat: str) -> float:
+    """User and system time so far of one process by its /proc/<pid>/stat, which may be another machine's."""
+    fields = _fields(stat)
+    return sum(int(fields[place]) for place in (_USER, _SYSTEM)) / _TICKS
+
+
 def resident_bytes(pid: int) -> int:
     """Memory that the process holds now."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
 
 
 def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return _fields(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace"))
+
+
+def _fields(stat: str) -> list[str]:
+    return stat.rpartition(")")[2].split()

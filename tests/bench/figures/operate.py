@@ -1,14 +1,13 @@
 """The operator on a cluster of its own: how soon it acts, and what 200 resources cost it."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final
 
-from tests.bench import result
+from tests.bench import result, usage
 from tests.bench.result import Result
 from tests.bench.resync import first_resync, looks
 from tests.bench.rig import Rig
@@ -26,7 +25,6 @@ from webhookcore_operator.kinds import CHILDREN, CONFIG, SECRET, SERVICE_ACCOUNT
 NAME: Final = "test"
 RESYNC_SECONDS: Final = 60
 WORKERS: Final = 8
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _KIB: Final = 1024
 
 
@@ -160,9 +158,7 @@ def _until_rest(cluster: Cluster, running: Operator, places: list[tuple[str, str
 
 
 def _cpu_seconds(cluster: Cluster, process: str) -> float:
-    """User and system time so far."""
-    stat = cluster.on_node("cat", f"/proc/{process}/stat").out.rpartition(")")[2].split()
-    return (int(stat[11]) + int(stat[12])) / _TICKS
+    return usage.own_cpu_seconds(cluster.on_node("cat", f"/proc/{process}/stat").out)
 
 
 def _resident(cluster: Cluster, process: str) -> float:

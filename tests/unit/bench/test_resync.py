@@ -21,13 +21,12 @@ def line(
     *,
     instance: str = "",
     agent: str = FIELD_MANAGER,
-    verb: str = "list",
 ) -> str:
     """A request that took a tenth of a second."""
     query = {"labelSelector": f"app.kubernetes.io/name=x,app.kubernetes.io/instance={instance}"} if instance else {}
     event = {
         "auditID": f"{second}{resource}{namespace}{instance}{agent}",
-        "verb": verb,
+        "verb": "list",
         "user": {"username": "system:serviceaccount:system:operator"},
         "objectRef": {"resource": resource, "namespace": namespace},
         "requestURI": f"/apis/x?{urlencode(query)}",
