@@ -49,12 +49,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A scripted answer. `delay`: seconds before it; `hang`: never; `cut`: the connection is reset instead."""
+    """A scripted answer. `delay`: seconds before it; `after`: once this is set; `hang`: never; `cut`: the connection is
+    reset instead.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
     delay: float = 0.0
+    after: asyncio.Event | None = None
     hang: bool = False
     cut: bool = False
 
@@ -119,7 +122,7 @@ class FakeService(SmallServer):
             answer = self._next.popleft()
         else:
             answer = self._default if isinstance(self._default, Answer) else self._default(received)
-        if answer.hang or answer.cut or answer.delay:
+        if answer.hang or answer.cut or answer.delay or answer.after:
             return self._answer_slowly(answer)
         self.most_open = max(self.most_open, self.now_open + 1)
         return HttpAnswer(answer.status, answer.headers, answer.body)
@@ -129,6 +132,8 @@ class FakeService(SmallServer):
         self.most_open = max(self.most_open, self.now_open)
         try:
             await asyncio.sleep(answer.delay)
+            if answer.after:
+                await answer.after.wait()
             if answer.hang:
                 await asyncio.Event().wait()
             if answer.cut:

@@ -1,5 +1,6 @@
 """The circuit breaker of a service, shared by two routers: it parks what would fail, and nobody else notices."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -109,13 +110,15 @@ async def test_one_probe_across_routers(town: Scene) -> None:
     await town.rows("UPDATE circuit_breakers SET probe_at = now() + interval '1 h' WHERE service = 'probed'")
     parked = await send(town, "probed", 6)
     sent_before = len(probed.requests)
-    probed.answer_with(Answer(500, delay=1.0))
+    seen = asyncio.Event()
+    probed.answer_with(Answer(500, after=seen))
     await may_probe(town, "probed")
     await probed.wait_for(sent_before + 1)
     row = await town.row("SELECT state, probe_owner FROM circuit_breakers WHERE service = 'probed'")
     assert row["state"] == "half_open"
     owners = await town.rows("SELECT id FROM router_instances")
     assert row["probe_owner"] in [owner["id"] for owner in owners]
+    seen.set()
     await town.until(2, "SELECT failures FROM circuit_breakers WHERE service = 'probed'")
     row = await town.row("SELECT * FROM circuit_breakers WHERE service = 'probed'")
     assert row["state"] == "open"

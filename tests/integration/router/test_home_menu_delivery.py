@@ -1,5 +1,6 @@
 """The home menu: who gets it, how it is sent, and that nobody gets two."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -121,13 +122,14 @@ async def test_a_menu_given_back_unsent_is_sent(town: Scene) -> None:
     """70 menus while 64 go at a time and the Graph API's breaker opens: the 6 that were not sent yet are given back
     and sent later, once each; none of them is taken for one that may have been sent.
     """
-    senders = [number() for _ in range(70)]
-    town.graph.answer_with(Answer(delay=1.0))
+    senders, given_back = [number() for _ in range(70)], asyncio.Event()
+    town.graph.answer_with(Answer(after=given_back))
     await town.send(*(meta.text("menu", sender) for sender in senders))
     mine = "SELECT count(*) FROM inbox WHERE sender = ANY(%s)"
     opened = "INSERT INTO circuit_breakers (service, state, opened_at, probe_at, updated_at)"
     await town.rows(f"{opened} VALUES (%s, 'open', now(), now() + interval '1 h', now())", HOME)
     await town.until(6, f"{mine} AND owner IS NULL", senders)
+    given_back.set()
     await town.until(6, mine, senders)
     await town.rows("DELETE FROM circuit_breakers")
     town.graph.answer_with(town.graph._accept)

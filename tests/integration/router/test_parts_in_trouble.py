@@ -48,12 +48,13 @@ def town(mobility: FakeService) -> dict[str, dict[str, Any]]:
     return {"mobility": {**TOWN["mobility"], "url": mobility.url, "retry": {"inRequest": 0}}}
 
 
-async def kept_again(it: Router, text: str = "taxi") -> None:
-    """Sends as Meta would, until it is kept."""
+async def kept_again(it: Router) -> None:
+    """Sends a message as Meta would: the same one, until it is kept."""
+    message = meta.text("taxi", number())
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
-                await submit(it, meta.text(text, number()))
+                await submit(it, message)
             except NotKeptError:
                 await asyncio.sleep(0.1)
             else:
@@ -77,15 +78,18 @@ async def told(caplog: pytest.LogCaptureFixture, words: str) -> None:
 async def test_every_part_waits_for_a_database_that_is_away(
     database_url: str, proxy: PostgresProxy, tmp_path: Path, mobility: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Flushes fail at once, heartbeats, claims, breakers and settling are tried again, what was under way is settled
+    """Flushes fail in time, heartbeats, claims, breakers and settling are tried again, what was under way is settled
     when the database is back, and everything goes on under a lease.
     """
-    mobility.answer_next(Answer(delay=1.0))
+    refused = asyncio.Event()
+    mobility.answer_next(Answer(after=refused))
     async with router(proxy.url, tmp_path, town(mobility), SHORT) as it:
         await submit(it, meta.text("taxi", number()))
         await mobility.wait_for(1)
         proxy.refuse()
-        with pytest.raises(NotKeptError, match="the database is away"):
+        refused.set()
+        # Which of the two is a matter of who finds the broken connection first: this flush, or the pool.
+        with pytest.raises(NotKeptError, match=r"the database (is away|does not answer)"):
             await submit(it, meta.text("taxi", number()))
         for words in ("settling waits", "heartbeat failed", "claiming waits", "breakers are not shared"):
             await told(caplog, words)
@@ -172,7 +176,8 @@ async def test_what_was_taken_over_is_not_settled(
     database_url: str, tmp_path: Path, mobility: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A row that another router took over during its delivery stays that router's."""
-    mobility.answer_next(Answer(delay=0.5))
+    taken_over = asyncio.Event()
+    mobility.answer_next(Answer(after=taken_over))
     async with router(database_url, tmp_path, town(mobility)) as it:
         await submit(it, meta.text("taxi", number()))
         await mobility.wait_for(1)
@@ -182,6 +187,7 @@ async def test_what_was_taken_over_is_not_settled(
                 "FROM router_instances"
             )
             conn.execute("UPDATE inbox SET owner = (SELECT id FROM router_instances WHERE id <> %s)", [it.lease.me])
+            taken_over.set()
             await told(caplog, "1 delivered events had been taken over by another router")
             assert len(conn.execute("SELECT 1 FROM inbox").fetchall()) == 1
 
@@ -206,8 +212,8 @@ async def test_a_row_of_before_a_doubt_is_given_back_alone(
     """What a flush kept as the identity of before comes late: it goes back as that one's, and what waits behind it as
     the present one's. Given back under a name that does not own it, it would stay this router's, and known to nobody.
     """
-    sender = number()
-    mobility.answer_next(Answer(delay=1.0))
+    sender, given_back = number(), asyncio.Event()
+    mobility.answer_next(Answer(after=given_back))
     async with router(database_url, tmp_path, town(mobility)) as it:
         await submit(it, meta.text("taxi", sender))
         await mobility.wait_for(1)
@@ -216,6 +222,7 @@ async def test_a_row_of_before_a_doubt_is_given_back_alone(
         late = replace(LATE, sender=number(), received_at=it.now())
         it.dispatcher.add(uuid4(), [late], it.dispatcher.generations())
         assert it.dispatcher.held() == 1
+        given_back.set()
         await emptied(database_url)
     assert len(mobility.requests) == 2
 
