@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +25,7 @@ OTHER = UUID(int=2)
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url, size=16)
+    database = Database(database_url, size=16, wait_seconds=60)
     await database.open()
     yield database
     await database.close()
@@ -391,7 +390,6 @@ async def test_the_hot_statements_use_their_indexes(database_url: str, database:
 async def test_a_hundred_claims_at_once_do_not_deadlock(database_url: str, database: Database) -> None:
     """Claim lock first, then senders in one order: 16 connections, 100 claims, all rows taken."""
     insert_many(database_url, 500, lanes=500)
-    started = time.monotonic()
 
     async def one() -> list[UUID]:
         async with database.connection() as conn:
@@ -399,4 +397,3 @@ async def test_a_hundred_claims_at_once_do_not_deadlock(database_url: str, datab
 
     taken = [row_id for batch in await asyncio.gather(*(one() for _ in range(100))) for row_id in batch]
     assert len(taken) == len(set(taken)) == 500
-    assert time.monotonic() - started < 60

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.config import environment, route, write_config
 from tests.support.dead_letters import insert_many
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import FAST, PATIENT, fleet
 from tests.support.ledger import Meta, WatchedService, check, kept, query, sender_number, until, until_settled
 from tests.support.ports import free_port
 from tests.support.processes import Process, RouterProcess, run
@@ -22,7 +22,7 @@ async def test_a_backlog_due_at_once(database_url: str, tmp_path: Path) -> None:
             route("rides", rides.url, keywords=["ride"], concurrency=20),
             # More than the service may get, and few enough that none waits for its turn until it is parked.
             dlq={"concurrency": 25},
-            router={**FAST, "timeoutMs": 10_000},
+            router=PATIENT,
         )
         insert_many(database_url, 3_000)
         async with fleet(config, database_url) as routers:
@@ -65,7 +65,7 @@ async def test_a_poison_message(database_url: str, tmp_path: Path) -> None:
 async def test_two_processors_at_once(database_url: str, tmp_path: Path) -> None:
     """Two runs through two routers share the work, and each row is delivered once."""
     async with WatchedService(Answer(delay=0.005)) as rides:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
         insert_many(database_url, 600)
         async with fleet(config, database_url, count=2) as routers:
             jobs = await asyncio.gather(*(processor(config, database_url, router) for router in routers.routers))
@@ -104,7 +104,7 @@ async def test_later_when_the_sender_talks_to_another_service(database_url: str,
 async def test_no_router_while_the_processor_runs(database_url: str, tmp_path: Path) -> None:
     """Nothing is charged for Webhook Core's own absence: the run fails, leases go back, the next one delivers."""
     async with WatchedService() as rides:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
         insert_many(database_url, 20)
         env = environment(database_url, WEBHOOKCORE_ROUTER_INTERNAL_URL=f"http://127.0.0.1:{free_port()}")
         job = await run("dlq-processor", "--config", str(config), env=env)
@@ -123,8 +123,7 @@ async def test_a_router_killed_in_the_middle_of_redeliveries(database_url: str, 
     """What it was delivering is not charged; another run delivers it, and says that it may have come before."""
     async with WatchedService() as rides:
         rides.gate.clear()
-        patient = {**FAST, "timeoutMs": 20_000}
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=patient)
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
         insert_many(database_url, 30)
         async with fleet(config, database_url) as routers:
             router = routers.routers[0]

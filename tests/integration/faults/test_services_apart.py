@@ -7,12 +7,10 @@ from typing import Any, Self
 import httpx
 import psycopg
 from tests.support.config import environment, route, write_config
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import FAST, PATIENT, fleet
 from tests.support.ledger import Meta, WatchedService, check, kept, query, sender_number, until, until_settled
 from tests.support.processes import RouterProcess, run
 from tests.support.services import Answer
-
-PATIENT = {**FAST, "timeoutMs": 30_000}
 
 
 async def test_one_of_ten_hangs(database_url: str, tmp_path: Path) -> None:
