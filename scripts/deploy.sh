@@ -34,7 +34,7 @@ fail() {
 
 # The programs: those on PATH, else those that CLUSTER=build has built.
 if scripts/cluster/build.sh --check 2>/dev/null; then
-    read -r -d '' programs _ base < <(scripts/cluster/build.sh --names && printf '\0') || true
+    read -r -d '' programs _ base _ < <(scripts/cluster/build.sh --names && printf '\0') || true
     PATH=$PATH:$programs
     BASE_IMAGE=${BASE_IMAGE:-$base}
     export BASE_IMAGE

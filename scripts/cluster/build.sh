@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # Builds what the tests' cluster needs, from Go modules and Debian packages alone, for a machine that reaches no image
-# registry: the programs kind, kubectl and helm, the node image, and a Python image for the project's own image.
+# registry: the programs kind, kubectl, helm and helm3, the node image, a Python image for the project's own image, and an
+# image registry for the tests that push to one and pull from it.
 #
 # Needs root, Debian, Go 1.21 or newer and the Docker engine of engine.sh. Everything is kept under
 # ~/.cache/webhookcore-cluster; on two cores the first run takes about 13 minutes, later ones find it done.
 #
 #   build.sh            builds what is not there yet
 #   build.sh --check    says nothing, and succeeds where all of it is there
-#   build.sh --names    prints the folder of the programs, the node image, the Python image
+#   build.sh --names    prints the folder of the programs, the node image, the Python image, the registry's image
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/webhookcore-cluster
 version=$(awk '$1 == "k8s.io/kubernetes" {print $2}' "$here/go/kubernetes/go.mod")
 node=webhookcore-cluster/node:$version
 python=webhookcore-cluster/python:bookworm
+registry=webhookcore-cluster/registry:bookworm
 os=webhookcore-cluster/os:bookworm
 work=$cache/work
 
@@ -21,12 +23,14 @@ say() { printf 'cluster: %s %s\n' "$(date +%T)" "$*" >&2; }
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 programs_hash=$(hash_of "$here"/build.sh "$here"/go/*/go.mod "$here"/go/*/go.sum)
 node_hash=$(hash_of "$here"/build.sh "$here"/os.sh "$here"/go/*/go.sum "$here"/node.Dockerfile "$here"/cni.conflist)
-python_hash=$(hash_of "$here"/os.sh)
+debian_hash=$(hash_of "$here"/os.sh)
 
 made_for() { docker image inspect --format '{{index .Config.Labels "webhookcore.cluster"}}' "$1" 2>/dev/null || true; }
 has_programs() { [ "$(cat "$cache/programs-built" 2>/dev/null)" = "$programs_hash" ]; }
 has_node() { [ "$(made_for "$node")" = "$node_hash" ]; }
-has_python() { [ "$(made_for "$python")" = "$python_hash" ]; }
+has_python() { [ "$(made_for "$python")" = "$debian_hash" ]; }
+has_registry() { [ "$(made_for "$registry")" = "$debian_hash" ]; }
+has_all() { has_programs && has_node && has_python && has_registry; }
 
 build() { # MODULE CGO ARGUMENTS: `go build` in go/MODULE, whose files stay as they are
     local module=$1 cgo=$2
@@ -38,13 +42,16 @@ build() { # MODULE CGO ARGUMENTS: `go build` in go/MODULE, whose files stay as t
 }
 
 build_programs() {
-    local stamp=k8s.io/component-base/version minor
+    local stamp=k8s.io/component-base/version helm3=helm.sh/helm/v3/pkg/chartutil minor
     minor=${version#v1.}
     minor=${minor%%.*}
     mkdir -p "$cache/bin" "$work/node/bin" "$work/node/cni" "$work/images"
-    say "building kind and helm (1 of 5, about 2 minutes)"
+    say "building kind, helm and helm3 (1 of 6, about 2 minutes)"
     build cluster 0 -ldflags="-s -w" -o "$cache/bin/" sigs.k8s.io/kind helm.sh/helm/v4/cmd/helm
-    say "building etcd, CoreDNS, containerd, runc and the network's plugins (2 of 5, about 4 minutes)"
+    # Helm 3 has to be told which Kubernetes it speaks with where it finds no cluster; it takes itself for 1.20 otherwise.
+    build cluster 0 -ldflags="-s -w -X $helm3.k8sVersionMajor=1 -X $helm3.k8sVersionMinor=$minor" -o "$cache/bin/helm3" \
+        helm.sh/helm/v3/cmd/helm
+    say "building etcd, CoreDNS, containerd, runc and the network's plugins (2 of 6, about 4 minutes)"
     build node 0 -ldflags="-s -w" -o "$work/images/etcd" go.etcd.io/etcd/server/v3
     build node 0 -ldflags="-s -w" -o "$work/images/coredns" github.com/coredns/coredns
     build node 0 -ldflags="-s -w" -tags "no_btrfs no_zfs no_devmapper" -o "$work/node/bin/" \
@@ -52,7 +59,7 @@ build_programs() {
     build node 1 -ldflags="-s -w" -tags seccomp -o "$work/node/bin/runc" github.com/opencontainers/runc
     build node 0 -ldflags="-s -w" -o "$work/node/cni/" \
         github.com/containernetworking/plugins/plugins/{ipam/host-local,main/loopback,main/bridge,meta/portmap}
-    say "building Kubernetes $version (3 of 5, about 7 minutes)"
+    say "building Kubernetes $version (3 of 6, about 7 minutes)"
     build kubernetes 0 -ldflags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$minor" \
         -o "$work/images/" \
         k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kube-proxy,kubeadm,kubelet,kubectl}
@@ -69,10 +76,17 @@ build_image() { # ARGUMENTS: `docker build`, which says something only where it 
 }
 
 build_python() {
-    say "making the Python image from Debian packages (4 of 5, under a minute)"
+    say "making the Python image from Debian packages (4 of 6, under a minute)"
     "$here/os.sh" "$python-bare" "$work/python-os" python3,python3-venv
     printf 'FROM %s\nCMD ["python3"]\n' "$python-bare" |
-        build_image --tag "$python" --label "webhookcore.cluster=$python_hash" -
+        build_image --tag "$python" --label "webhookcore.cluster=$debian_hash" -
+}
+
+build_registry() {
+    say "making the image of an image registry from a Debian package (5 of 6, under a minute)"
+    "$here/os.sh" "$registry-bare" "$work/registry-os" docker-registry
+    printf '%s\n' "FROM $registry-bare" 'ENTRYPOINT ["docker-registry"]' 'CMD ["serve", "/etc/docker/registry/config.yml"]' |
+        build_image --tag "$registry" --label "webhookcore.cluster=$debian_hash" -
 }
 
 # The images that a control plane is made of, by the names that kubeadm and containerd know them.
@@ -83,7 +97,7 @@ control_plane_images() {
 
 build_node() {
     local name program images=() maker=webhookcore-cluster-node-$$
-    say "making the node image from Debian packages and the programs (5 of 5, about 2 minutes)"
+    say "making the node image from Debian packages and the programs (6 of 6, about 2 minutes)"
     "$here/os.sh" "$os" "$work/node-os" "systemd,systemd-sysv,dbus,conntrack,iptables,nftables,iproute2,ethtool,\
 util-linux,mount,kmod,libseccomp2,bash,ca-certificates,curl,jq,procps,hostname"
     rm -rf "$work/node/kind"
@@ -132,10 +146,10 @@ util-linux,mount,kmod,libseccomp2,bash,ca-certificates,curl,jq,procps,hostname"
 # A function, so that all of it is read before any of it runs: the file may change within the minutes that this takes.
 main() {
     case ${1:-} in
-        --check) has_programs && has_node && has_python && exit 0 || exit 1 ;;
-        --names) printf '%s\n' "$cache/bin" "$node" "$python" && exit 0 ;;
+        --check) has_all && exit 0 || exit 1 ;;
+        --names) printf '%s\n' "$cache/bin" "$node" "$python" "$registry" && exit 0 ;;
     esac
-    has_programs && has_node && has_python && exit 0
+    has_all && exit 0
 
     command -v go >/dev/null || {
         say "Go 1.21 or newer is needed to build the cluster: https://go.dev/dl/"
@@ -158,8 +172,9 @@ main() {
     fi
     has_programs || build_programs
     has_python || build_python
+    has_registry || build_registry
     has_node || build_node
-    say "done after $((($(date +%s) - started) / 60)) min: kind, kubectl and helm in $cache/bin, and $node"
+    say "done after $((($(date +%s) - started) / 60)) min: kind, kubectl, helm and helm3 in $cache/bin, and $node"
 }
 
 main "$@"

@@ -3,10 +3,8 @@
 import json
 import os
 import re
-import secrets
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,54 +12,15 @@ import pytest
 import yaml
 from tests.cluster.support import manifests
 from tests.cluster.support.clusters import Cluster
+from tests.cluster.support.deployer import ARGUMENTS, Deployer, deploying
 from tests.cluster.support.example import FOLDER, NAME
-from tests.cluster.support.explain import explain
-from tests.cluster.support.kubectl import Kubectl, Said
-from tests.cluster.support.tools import ROOT
-
-# Tests of the chart may have had the CRD in a release of theirs.
-ARGUMENTS = "--take-ownership --set operator.replicas=1"
-
-
-@dataclass(frozen=True)
-class Deployer:
-    """Somebody who types `make deploy`."""
-
-    cluster: Cluster
-    namespace: str
-
-    @property
-    def kubectl(self) -> Kubectl:
-        return self.cluster.kubectl.within(self.namespace)
-
-    def deploy(self, *, check: bool = True, **environ: str) -> Said:
-        environment = {**self.cluster.environment(), "NAMESPACE": self.namespace, "ARGS": ARGUMENTS, **environ}
-        done = subprocess.run(
-            ["make", "--no-print-directory", "deploy"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode != 0:
-            told = "\n".join(f"{title}\n{text}" for title, text in explain(self.kubectl))
-            pytest.fail(f"make deploy: {done.returncode}\n{done.stdout}\n{done.stderr}\n{told}", pytrace=False)
-        return Said(done.returncode, done.stdout, done.stderr)
-
-    def routers(self) -> set[str]:
-        pods = self.kubectl.all("pods", "app.kubernetes.io/component=router")
-        return {pod["metadata"]["uid"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
 
 @pytest.fixture(scope="module")
 def deployer(cluster: Cluster, own_operator: None) -> Iterator[Deployer]:
-    """With a namespace that is not there yet."""
     del own_operator
-    deployer = Deployer(cluster, f"deploy-{secrets.token_hex(3)}")
-    yield deployer
-    cluster.helm("uninstall", "webhook-core", "--ignore-not-found", namespace=deployer.namespace)
-    cluster.kubectl.delete("namespace", deployer.namespace, wait=False)
+    with deploying(cluster) as made:
+        yield made
 
 
 def test_everything_at_once(deployer: Deployer) -> None:

@@ -26,10 +26,16 @@ def image_values(image: str) -> Values:
 
 
 def render(
-    cluster: Cluster, values: Values, *, name: str = NAME, namespace: str = "somewhere", chart: Path = CHART
+    cluster: Cluster,
+    values: Values,
+    *,
+    name: str = NAME,
+    namespace: str = "somewhere",
+    chart: Path = CHART,
+    program: str = "helm",
 ) -> list[dict[str, Any]]:
     """All that an install would make, hooks too."""
-    said = cluster.helm(*("template", name, str(chart)), *_values(values), namespace=namespace)
+    said = cluster.helm(*("template", name, str(chart)), *_values(values), namespace=namespace, program=program)
     return [found for found in yaml.safe_load_all(said.out) if found]
 
 
@@ -47,6 +53,9 @@ class Release:
     """What every install and upgrade says; those of one are merged over them."""
     name: str = NAME
     chart: Path = CHART
+    program: str = "helm"
+    installed_by: str = ""
+    """The program that did, where it is another one: Helm 4 goes on with a release as Helm 3 began it."""
 
     @property
     def kubectl(self) -> Kubectl:
@@ -60,7 +69,7 @@ class Release:
         return self._helm("upgrade", *more, values=values)
 
     def rollback(self, revision: int) -> Said:
-        return self.cluster.helm("rollback", self.name, str(revision), namespace=self.namespace.name)
+        return self._run("rollback", self.name, str(revision))
 
     @property
     def operator(self) -> str:
@@ -73,10 +82,10 @@ class Release:
             self.kubectl("scale", f"deployment/{self.operator}", "--replicas=0")
             pods = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component=operator"
             eventually(lambda: not self.kubectl.all("pods", pods), "no pod of the operator is left")
-        return self.cluster.helm("uninstall", self.name, "--ignore-not-found", namespace=self.namespace.name)
+        return self._run("uninstall", self.name, "--ignore-not-found")
 
-    def test(self) -> Said:
-        return self.cluster.helm("test", self.name, "--logs", namespace=self.namespace.name)
+    def test(self, *, logs: bool = True) -> Said:
+        return self._run("test", self.name, *(["--logs"] if logs else []))
 
     def arguments(self) -> list[str]:
         """Of an install, an upgrade: the release's values, and that it takes over the CRD."""
@@ -85,17 +94,20 @@ class Release:
         return ["--take-ownership", *forced, *_values(self.values)]
 
     def _helm(self, action: str, *more: str, values: Values) -> Said:
-        return self.cluster.helm(
+        return self._run(
             *(action, self.name, str(self.chart), "--timeout", "120s"),
             *_values(image_values(self.cluster.image)),
             *self.arguments(),
             *_values(values),
             *more,
-            namespace=self.namespace.name,
         )
 
     def _applies_at_the_server(self) -> bool:
-        return not self.cluster.helm("version", "--template", "{{.Version}}").out.startswith("v3")
+        said = self.cluster.helm("version", "--template", "{{.Version}}", program=self.installed_by or self.program)
+        return not said.out.startswith("v3")
+
+    def _run(self, *arguments: str) -> Said:
+        return self.cluster.helm(*arguments, namespace=self.namespace.name, program=self.program)
 
 
 @contextmanager

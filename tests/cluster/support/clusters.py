@@ -56,6 +56,11 @@ class Cluster:
         """The node's container, and its name in the cluster."""
         return f"{self.name}-control-plane"
 
+    @property
+    def registry(self) -> str:
+        """The container of its image registry, where a test has made one (registry.py)."""
+        return f"{self.name}-registry"
+
     def environment(self) -> dict[str, str]:
         """Of kubectl, helm and kind."""
         return {**self.tools.environment(), "KUBECONFIG": str(self.kubeconfig)}
@@ -64,9 +69,9 @@ class Cluster:
     def kubectl(self) -> Kubectl:
         return Kubectl(self.environment())
 
-    def helm(self, *arguments: str, namespace: str = "", check: bool = True) -> Said:
+    def helm(self, *arguments: str, namespace: str = "", check: bool = True, program: str = "helm") -> Said:
         where = ("--namespace", namespace) if namespace else ()
-        return run("helm", *arguments, *where, environment=self.environment(), check=check)
+        return run(program, *arguments, *where, environment=self.environment(), check=check)
 
     def on_node(self, *command: str, check: bool = True) -> Said:
         """A command on the node itself: `kill`, `crictl`, `mv` of a static pod's manifest, ..."""
@@ -188,6 +193,8 @@ def how_to_use(cluster: Cluster) -> str:
 
 
 def delete(name: str, tools: Tools) -> None:
+    """With the registry that a killed test left beside it."""
+    run("docker", "rm", "--force", Cluster(name, tools).registry, environment=tools.environment(), check=False)
     run("kind", "delete", "cluster", "--name", name, environment=tools.environment())
     shutil.rmtree(state_folder() / name, ignore_errors=True)
     _lock_file(name).unlink(missing_ok=True)

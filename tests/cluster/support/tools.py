@@ -17,6 +17,7 @@ SCRIPTS: Final = ROOT / "scripts" / "cluster"
 PROGRAMS: Final = ("kind", "kubectl", "helm")
 PUBLIC_NODE_IMAGE: Final = "kindest/node:v1.37.0"
 PUBLIC_BASE_IMAGE: Final = "python:3.13-slim-bookworm"
+PUBLIC_REGISTRY_IMAGE: Final = "registry:2"
 BUILD: Final = "CLUSTER=build make test-cluster"
 
 
@@ -37,6 +38,8 @@ class Tools:
     """Of the project's own image."""
     programs: Path | None = None
     """The folder of kind, kubectl and helm where they were built; None: they are on PATH."""
+    registry_image: str = PUBLIC_REGISTRY_IMAGE
+    """Of an image registry, for the tests that want one."""
 
     @property
     def has_own_network(self) -> bool:
@@ -69,8 +72,8 @@ def find() -> Tools:
     if not _succeeds("docker", "version"):
         raise MissingError("no Docker engine answers", f"{BUILD}   (Debian, root: it installs one and builds the rest)")
     if _succeeds(str(SCRIPTS / "build.sh"), "--check"):
-        programs, node, base = _output(str(SCRIPTS / "build.sh"), "--names").split()
-        return Tools(node, base, Path(programs))
+        programs, node, base, registry = _output(str(SCRIPTS / "build.sh"), "--names").split()
+        return Tools(node, base, Path(programs), registry)
     if wish == "build":
         raise MissingError("what CLUSTER=build builds is not built yet", BUILD)
     if lacking := [name for name in PROGRAMS if shutil.which(name) is None]:
