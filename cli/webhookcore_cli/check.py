@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from webhookcore.settings import SettingsError, WebhookCoreSpec
+from webhookcore_cli.output import NONE
 
 COLUMNS: Final = ("Route", "Menu", "Keywords", "State prefixes", "Accepts", "Target")
 
@@ -13,10 +14,10 @@ def route_rows(spec: WebhookCoreSpec) -> list[tuple[str, ...]]:
     return [
         (
             f"{route.name} (paused)" if route.paused else route.name,
-            f"{route.menu.key}  {route.menu.title}" if route.menu else "—",
-            ", ".join(route.keywords) or "—",
-            ", ".join(route.state_prefixes) or "—",
-            ", ".join(route.accepts) or "—",
+            f"{route.menu.key}  {route.menu.title}" if route.menu else NONE,
+            ", ".join(route.keywords) or NONE,
+            ", ".join(route.state_prefixes) or NONE,
+            ", ".join(route.accepts) or NONE,
             route.target_url,
         )
         for route in spec.routes

@@ -9,11 +9,10 @@ from webhookcore.store import on_call
 from webhookcore.store.database import Connection
 from webhookcore.store.on_call import JobRun
 from webhookcore_cli.local.scheduled_job import JobPlan, summary
-from webhookcore_cli.output import iso, moment
+from webhookcore_cli.output import NONE, iso, moment
 
 PLAN_COLUMNS: Final = ("Job", "Schedule", "Time zone", "Next run", "Last run", "Last result")
 RUN_COLUMNS: Final = ("Job", "Started", "Status", "Took", "Result")
-NOT_KNOWN: Final = "—"
 CRON_JOBS: Final = "The CronJobs have the schedules: kubectl get cronjobs"
 
 
@@ -31,14 +30,14 @@ def plan_row(plan: JobPlan, last: JobRun | None, now: datetime, *, scheduled: bo
     )
     return (
         plan.name,
-        *(when if scheduled else (NOT_KNOWN, NOT_KNOWN, NOT_KNOWN)),
+        *(when if scheduled else (NONE, NONE, NONE)),
         moment(last.start_time if last else None),
-        f"{last.status}: {told(last.result)}" if last else NOT_KNOWN,
+        f"{last.status}: {told(last.result)}" if last else NONE,
     )
 
 
 def run_row(run: JobRun) -> tuple[str, ...]:
-    took = NOT_KNOWN if run.end_time is None else f"{(run.end_time - run.start_time).total_seconds():.1f} s"
+    took = NONE if run.end_time is None else f"{(run.end_time - run.start_time).total_seconds():.1f} s"
     return run.jobname, moment(run.start_time), run.status, took, told(run.result)
 
 
@@ -73,7 +72,7 @@ def as_dict(plans: Sequence[JobPlan], runs: Sequence[JobRun], now: datetime, *, 
 def told(result: Mapping[str, Any] | None) -> str:
     """A result in a few words."""
     if not result:
-        return NOT_KNOWN
+        return NONE
     if "requeued" in result:
         return f"{result['requeued']} made due again by {result.get('by', 'unknown')}"
     if "error" in result:

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH_WITHOUT_TERMINAL = 160
+NONE = "—"
+"""In the place of what there is not, or what is not known."""
 _WIDEST = 1000
 console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
 
@@ -44,14 +46,14 @@ _UNITS = {"d": 86_400, "h": 3600, "min": 60, "s": 1}
 
 
 def moment(at: datetime | None) -> str:
-    """UTC to the second, as logs write it; an em dash for never."""
-    return "—" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    """UTC to the second, as logs write it; NONE for never."""
+    return NONE if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def distance(at: datetime | None, now: datetime) -> str:
     """How far away a moment is, in the largest unit that fits."""
     if at is None:
-        return "—"
+        return NONE
     seconds = (at - now).total_seconds()
     amount, unit = next(
         (int(abs(seconds) / size), unit) for unit, size in _UNITS.items() if abs(seconds) >= size or size == 1
