@@ -32,13 +32,15 @@ has_python() { [ "$(made_for "$python")" = "$debian_hash" ]; }
 has_registry() { [ "$(made_for "$registry")" = "$debian_hash" ]; }
 has_all() { has_programs && has_node && has_python && has_registry; }
 
+# The modules name the same version of what they share, so that it is compiled once; nobody debugs the result, and there is
+# memory enough for the compiler to collect little.
 build() { # MODULE CGO ARGUMENTS: `go build` in go/MODULE, whose files stay as they are
     local module=$1 cgo=$2
     shift 2
     cp "$here/go/$module/go.mod" "$work/$module.mod"
     cp "$here/go/$module/go.sum" "$work/$module.sum"
-    (cd "$here/go/$module" && CGO_ENABLED=$cgo GOFLAGS="-buildvcs=false -mod=mod -modfile=$work/$module.mod" \
-        go build -trimpath "$@" 2> >(grep -v '^go: downloading' >&2))
+    (cd "$here/go/$module" && GOGC=400 CGO_ENABLED=$cgo GOFLAGS="-buildvcs=false -mod=mod -modfile=$work/$module.mod" \
+        go build -trimpath -gcflags=all=-dwarf=false "$@" 2> >(grep -v '^go: downloading' >&2))
 }
 
 build_programs() {
