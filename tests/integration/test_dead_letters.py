@@ -258,7 +258,7 @@ async def test_a_settlement_writes_each_outcome(database_url: str, conn: Connect
 
 
 async def test_leases_are_given_back(database_url: str, conn: Connection) -> None:
-    """One by one or all at once; only one's own; due as they were, the attempt still counted."""
+    """One by one, or all but those that are known; only one's own; due as they were, the attempt still counted."""
     when = due(30)
     insert(database_url, [letter(next_retry_at=when) for _ in range(3)])
     first, second = ids(await claim(conn, batch=2))
@@ -268,6 +268,7 @@ async def test_leases_are_given_back(database_url: str, conn: Connection) -> Non
     columns = "lease_owner, next_retry_at, attempts, retry_count, taken_over"
     assert row(database_url, first, columns) == (None, when, 2, 0, False)
     assert row(database_url, third, columns) == (OTHER, when, 2, 0, False)
+    assert await dead_letters.release_all(conn, owner=ME, now=now, known=[second]) == 0
     assert await dead_letters.release_all(conn, owner=ME, now=now) == 1
     assert row(database_url, second, columns) == (None, when, 2, 0, False)
     assert await dead_letters.due_count(conn, now=now) == 2

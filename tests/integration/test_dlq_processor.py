@@ -22,6 +22,7 @@ from tests.support.services import Answer as HttpAnswer
 from webhookcore.delivery.outcome import Abandoned, Delivered, Failed, FailureCode, Outcome, Parked
 from webhookcore.redelivery import Redelivery
 from webhookcore.settings import Settings, load_settings
+from webhookcore.store import dead_letters
 from webhookcore.store.migrate import migrate
 from webhookcore_cli.local.postgres import EmbeddedPostgres
 from webhookcore_workers import dlq_processor
@@ -525,9 +526,13 @@ async def test_no_database_named(tmp_path: Path) -> None:
 
 
 async def test_postgres_goes_away_for_a_moment(
-    tmp_path: Path, own_postgres: Callable[..., EmbeddedPostgres], listener: InternalListener
+    tmp_path: Path,
+    own_postgres: Callable[..., EmbeddedPostgres],
+    listener: InternalListener,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Stopped at once and started again in the middle of a run: every answer is kept, nothing is sent twice."""
+    monkeypatch.setattr("webhookcore_workers.patience.PATIENCE_SECONDS", 60)
     postgres = own_postgres(fsync="on")
     migrate(postgres.url(), say=print)
     insert_many(postgres.url(), 300)
@@ -542,6 +547,29 @@ async def test_postgres_goes_away_for_a_moment(
     assert result.code is Exit.WORKED
     assert len({one.id for one in listener.redeliveries}) == len(listener.redeliveries) == 300
     assert len(rows(postgres.url(), "id", "processed")) == 300
+
+
+async def test_the_answer_to_a_claim_is_lost(
+    tmp_path: Path, database_url: str, listener: InternalListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres kept the claim and went away before it said so: the run takes the rows again and sends them once."""
+    claim_due, claims = dead_letters.claim_due, 0
+
+    async def claim(*args: Any, **named: Any) -> list[dead_letters.ClaimedLetter]:
+        nonlocal claims
+        claims += 1
+        letters = await claim_due(*args, **named)
+        if claims == 2:
+            assert letters
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return letters
+
+    monkeypatch.setattr(dead_letters, "claim_due", claim)
+    insert_many(database_url, 60)
+    result = await Processor(tmp_path, database_url, listener.base_url, concurrency=5).run()
+    assert claims > 2
+    assert counts(result) == expected(processed=60, successful=60)
+    assert len({one.id for one in listener.redeliveries}) == len(listener.redeliveries) == 60
 
 
 async def test_postgres_goes_away_for_good(

@@ -6,6 +6,7 @@ at a time; the settler writes all answers that came in while it wrote the ones b
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ class DlqRun:
         self._hold = Hold()
         self._buffer: asyncio.Queue[_Leased] = asyncio.Queue()
         self._unsettled: list[tuple[ClaimedLetter, Answer | Unreached | None]] = []
-        self._busy = 0  # leased and not yet settled or given back
+        # Leased and not yet settled or given back. Counted: a row may be claimed anew before it leaves here.
+        self._busy: Counter[UUID] = Counter()
         self._sending = 0
         self._changed = asyncio.Event()
         self._answered = asyncio.Event()
@@ -128,12 +130,15 @@ class DlqRun:
 
     async def _claim(self) -> bool:
         held_off = self._hold.ids(time.monotonic())
-        before = time.monotonic()
+        tries = 0
 
-        async def act(conn: Connection) -> list[ClaimedLetter]:
-            nonlocal before
-            before = time.monotonic()
-            return await dead_letters.claim_due(
+        async def act(conn: Connection) -> tuple[list[ClaimedLetter], float]:
+            nonlocal tries
+            tries += 1
+            if tries > 1:  # the claim that seemed to fail may have been kept, and only its answer lost
+                await dead_letters.release_all(conn, owner=self._owner, now=self._database.now(), known=self._busy)
+            ends_at = time.monotonic() + self._lease_seconds
+            letters = await dead_letters.claim_due(
                 conn,
                 owner=self._owner,
                 batch=self._batch,
@@ -142,11 +147,12 @@ class DlqRun:
                 scan=self._scan,
                 held_off=held_off,
             )
+            return letters, ends_at
 
-        letters = await patiently(self._database, act)
+        letters, ends_at = await patiently(self._database, act)
         for letter in letters:
-            self._busy += 1
-            self._buffer.put_nowait(_Leased(letter, before + self._lease_seconds))
+            self._busy[letter.id] += 1
+            self._buffer.put_nowait(_Leased(letter, ends_at))
         return bool(letters)
 
     def _has_room(self) -> bool:
@@ -220,7 +226,7 @@ class DlqRun:
             self._answered.clear()
             batch, self._unsettled = self._unsettled, []
             await self._settle(batch)
-            self._busy -= len(batch)
+            self._busy -= Counter(letter.id for letter, _ in batch)
             self._changed.set()
 
     async def _settle(self, batch: list[tuple[ClaimedLetter, Answer | Unreached | None]]) -> None:

@@ -150,9 +150,9 @@ async def release(
     await conn.execute(_SQL["release"], values)
 
 
-async def release_all(conn: Connection, *, owner: UUID, now: datetime) -> int:
-    """Gives back whatever `owner` still holds; how many that was."""
-    cursor = await conn.execute(_SQL["release_all"], {"owner": owner, "now": now})
+async def release_all(conn: Connection, *, owner: UUID, now: datetime, known: Collection[UUID] = ()) -> int:
+    """Gives back whatever `owner` still holds, but for the rows `known`; how many that was."""
+    cursor = await conn.execute(_SQL["release_all"], {"owner": owner, "now": now, "known": list(known)})
     return cursor.rowcount
 
 

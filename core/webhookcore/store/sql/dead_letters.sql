@@ -81,10 +81,10 @@ SET lease_owner = NULL, lease_until = NULL, updated_at = %(now)s,
 WHERE d.id = ANY(%(ids)s) AND d.lease_owner IS NOT DISTINCT FROM %(owner)s
 
 -- name: release_all
--- At the end of a run, whatever it still holds.
+-- Whatever a run holds without knowing it, or at its end.
 UPDATE wa_dead_letter_queue
 SET lease_owner = NULL, lease_until = NULL, updated_at = %(now)s
-WHERE lease_owner = %(owner)s
+WHERE lease_owner = %(owner)s AND id <> ALL(%(known)s)
 RETURNING id
 
 -- name: due_count
