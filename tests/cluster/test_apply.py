@@ -347,10 +347,9 @@ def _resource(place: Namespace) -> Manifest:
 
 
 def _told(kubectl: Kubectl) -> list[tuple[str, str, str]]:
-    events = kubectl("get", "events.events.k8s.io", "-o", "json").json()["items"]
     return [
         (each["type"], each["reason"], each["note"])
-        for each in events
+        for each in kubectl.all("events.events.k8s.io")
         if each.get("reportingController") == FIELD_MANAGER
     ]
 

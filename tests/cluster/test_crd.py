@@ -203,9 +203,8 @@ def test_status_is_the_operators(kubectl: Kubectl, resource: str) -> None:
 def test_scale(kubectl: Kubectl, resource: str) -> None:
     """`kubectl scale` sets the routers that are wanted, within the bounds; the scale tells those that there are."""
     kubectl("scale", "wcc", resource, "--replicas=3")
-    scale = kubectl.get_raw(
-        f"/apis/webhookcore.io/v1alpha1/namespaces/{kubectl.namespace}/webhookcoreconfigs/{resource}/scale"
-    )
+    path = f"/apis/webhookcore.io/v1alpha1/namespaces/{kubectl.namespace}/webhookcoreconfigs/{resource}/scale"
+    scale = json.loads(kubectl.get_raw(path))
     assert scale["spec"] == {"replicas": 3}
     assert scale["status"] == {"replicas": 2, "selector": "app.kubernetes.io/instance=core"}
     assert "less than or equal to 64" in kubectl("scale", "wcc", resource, "--replicas=65", check=False).err

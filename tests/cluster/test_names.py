@@ -43,7 +43,7 @@ def strangers_cron_job(image: str, name: str = "dlq-processor") -> dict[str, Any
 
 def children(kubectl: Kubectl, instance: str) -> set[tuple[str, str]]:
     """What has this resource's label."""
-    items = kubectl("get", PARTS, "-l", f"app.kubernetes.io/instance={instance}", "-o", "json").json()["items"]
+    items = kubectl.all(PARTS, f"app.kubernetes.io/instance={instance}")
     return {(each["kind"], each["metadata"]["name"]) for each in items}
 
 

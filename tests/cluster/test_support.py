@@ -28,6 +28,26 @@ def test_a_failed_test_is_explained(namespace: Namespace) -> None:
     assert "deployment.apps/broken" in eventually(whole, "it fails, and again")
 
 
+def test_a_look_sees_what_kubectl_sees(namespace: Namespace) -> None:
+    """By every name of a kind; what is not there is none, a kind that nobody serves is an error."""
+    kubectl = namespace.kubectl
+    labelled = manifests.config_map("labelled", {"one": "1"}) | {"metadata": {"name": "labelled", "labels": {"a": "b"}}}
+    kubectl.apply(labelled, manifests.config_map("other", {}))
+    kinds = "configmaps,serviceaccounts"
+    assert kubectl.all(kinds) == kubectl("get", kinds, "-o", "json").json()["items"]
+    assert kubectl.names("cm", "a=b") == {"labelled"}
+    for name in ("cm", "configmap", "configmaps", "ConfigMap"):
+        found = kubectl.must_get(name, "labelled")
+        assert found == kubectl("get", name, "labelled", "-o", "json").json()
+    assert kubectl.within("kube-system").get("deployments.apps", "coredns") is not None
+    assert kubectl.get("secret", "labelled") is None
+    assert kubectl.get("namespace", "nobody") is None
+    with pytest.raises(AssertionError, match="no such kind"):
+        kubectl.get("unicorn", "labelled")
+    with pytest.raises(AssertionError, match="found '='"):
+        kubectl.all("pods", "a=b=c")
+
+
 def test_pods_are_restricted(namespace: Namespace) -> None:
     """A pod that may be root is refused where tests put theirs."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root"}}

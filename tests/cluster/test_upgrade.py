@@ -59,7 +59,7 @@ def migrated_before_it_rolled(live: Live) -> None:
     (job,) = live.kubectl.all("jobs", MIGRATIONS)
     assert job["spec"]["template"]["spec"]["containers"][0]["image"] == running_image(live)
     done = datetime.fromisoformat(job["status"]["completionTime"])
-    pods = [pod for pod in live.kubectl.all("pods", lives.SELECTOR) if "deletionTimestamp" not in pod["metadata"]]
+    pods = live.kubectl.staying("pods", lives.SELECTOR)
     made = [datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for pod in pods]
     assert min(made) >= done
 

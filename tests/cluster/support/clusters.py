@@ -99,7 +99,7 @@ class Cluster:
             yield
         finally:
             self.on_node("mv", aside, manifest)
-            eventually(lambda: self.kubectl("get", "--raw", "/readyz").out == "ok", "it is ready again", seconds=180)
+            eventually(lambda: self.kubectl.get_raw("/readyz") == "ok", "it is ready again", seconds=180)
 
     def load(self, *images: str) -> None:
         """Images of this machine's engine, for pods. By tags that never change their meaning."""

@@ -43,8 +43,8 @@ class Deployer:
         return Said(done.returncode, done.stdout, done.stderr)
 
     def routers(self) -> set[str]:
-        pods = self.kubectl.all("pods", "app.kubernetes.io/component=router")
-        return {pod["metadata"]["uid"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+        """UIDs of the pods that are not going."""
+        return {pod["metadata"]["uid"] for pod in self.kubectl.staying("pods", "app.kubernetes.io/component=router")}
 
 
 @contextmanager

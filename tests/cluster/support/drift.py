@@ -117,10 +117,9 @@ class Repairs:
     def _others(self, kind: str, name: str) -> dict[str, Any]:
         """All other objects of the namespace that the operator could have touched; runs of CronJobs come and go."""
         kinds = ",".join(each.plural for each in (*CHILDREN, SECRET))
-        items = self.kubectl("get", kinds, "-o", "json").json()["items"]
         return {
             f"{each['kind']} {each['metadata']['name']}": (each["metadata"]["uid"], essence(each))
-            for each in items
+            for each in self.kubectl.all(kinds)
             if (each["kind"], each["metadata"]["name"]) != (kind, name) and not _is_a_run(each)
         }
 

@@ -9,7 +9,6 @@ from tests.cluster.support.kubectl import run
 from tests.cluster.support.tools import ROOT, Tools
 
 REPOSITORY: Final = "webhook-core"
-_ANOTHER_BASE: Final = f"{REPOSITORY}-base:another"
 _SCRIPT: Final = ROOT / "scripts" / "image.sh"
 
 
@@ -32,17 +31,6 @@ def variant(cluster: Cluster, folder: Path, dockerfile: str) -> str:
     image = _named_by_content(identity, cluster.tools)
     cluster.load(image)
     return image
-
-
-def another_base(tools: Tools) -> str:
-    """What the project's image may stand on (BASE_IMAGE) to be another image than the suite's, with the same in it.
-
-    Since 1.35 a kubelet that has pulled an image with a Secret refuses it to pods without one, even if it was loaded.
-    """
-    environment = {**tools.environment(), "DOCKER_BUILDKIT": "0"}
-    dockerfile = f"FROM {tools.base_image}\nLABEL webhookcore.tests=another-base\n"
-    run("docker", "build", "--quiet", "--tag", _ANOTHER_BASE, "-", environment=environment, stdin=dockerfile)
-    return _ANOTHER_BASE
 
 
 def _named_by_content(image: str, tools: Tools) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tests.cluster.support.api_server import ApiServer, api_server
+
 from webhookcore_cli.local.orphans import ends_with_parent
 
 T = TypeVar("T")
@@ -19,6 +21,8 @@ Manifest = Mapping[str, Any]
 PATIENCE: Final = 60.0
 """Seconds that a test waits where it says nothing else."""
 LOOK: Final = 0.25
+DEFAULT: Final = "default"
+"""The namespace where none is said."""
 
 
 class CommandError(AssertionError):
@@ -74,7 +78,10 @@ def eventually(look: Callable[[], T], what: str, *, seconds: float = PATIENCE, e
 
 @dataclass(frozen=True)
 class Kubectl:
-    """kubectl on one cluster: `kubectl("get", "pods")`, and what tests do often. In `namespace` where there is one."""
+    """kubectl on one cluster: `kubectl("get", "pods")`, and what tests do often. In `namespace` where there is one.
+
+    What only looks (`get`, `all`, ...) asks the API server without kubectl, which is a process for each.
+    """
 
     environment: Mapping[str, str]
     namespace: str = ""
@@ -94,9 +101,7 @@ class Kubectl:
 
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """The object, None where there is none."""
-        said = self("get", kind, name, "-o", "json", "--ignore-not-found").out
-        found: dict[str, Any] | None = json.loads(said) if said else None
-        return found
+        return self._server.get(kind, name, self.namespace or DEFAULT)
 
     def must_get(self, kind: str, name: str) -> dict[str, Any]:
         found = self.get(kind, name)
@@ -105,9 +110,11 @@ class Kubectl:
 
     def all(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
         """All of a kind, or those with these labels."""
-        where = ["-l", selector] if selector else []
-        items: list[dict[str, Any]] = self("get", kind, *where, "-o", "json").json()["items"]
-        return items
+        return self._server.list(kind, self.namespace or DEFAULT, selector)
+
+    def staying(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        """Those of `all` that are not going away."""
+        return [found for found in self.all(kind, selector) if "deletionTimestamp" not in found["metadata"]]
 
     def names(self, kind: str, selector: str = "") -> set[str]:
         return {item["metadata"]["name"] for item in self.all(kind, selector)}
@@ -164,9 +171,9 @@ class Kubectl:
         keep_open = ["-i"] if stdin is not None else []
         return self("exec", *keep_open, what, "--", *command, stdin=stdin).out
 
-    def get_raw(self, path: str) -> Any:
-        """JSON from the API server, or by its proxy from a Service."""
-        return self("get", "--raw", path).json()
+    def get_raw(self, path: str) -> str:
+        """What the API server answers, or by its proxy a pod or a Service."""
+        return self._server.raw(path)
 
     def put_raw(self, path: str, body: Any) -> None:
         self("replace", "--raw", path, "-f", "-", stdin=json.dumps(body))
@@ -190,6 +197,10 @@ class Kubectl:
                 yield f"http://127.0.0.1:{found[1]}"
             finally:
                 process.kill()
+
+    @property
+    def _server(self) -> ApiServer:
+        return api_server(self.environment.get("KUBECONFIG"), self.context or None)
 
     def _command(self, *arguments: str) -> tuple[str, ...]:
         cluster = ("--context", self.context) if self.context else ()

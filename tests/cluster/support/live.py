@@ -55,8 +55,7 @@ class Live:
 
     def routers(self) -> set[str]:
         """UIDs of the pods that are not going."""
-        pods = self.kubectl.all("pods", SELECTOR)
-        return {pod["metadata"]["uid"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+        return {pod["metadata"]["uid"] for pod in self.kubectl.staying("pods", SELECTOR)}
 
     def restarts(self) -> int:
         """Of all routers' containers that are there."""

@@ -1,5 +1,6 @@
 """A namespace of a test's own, under restricted Pod Security, and what tests usually put into one."""
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ class Namespace:
         """
         taken = {
             port.get("nodePort")
-            for item in self.cluster.kubectl("get", "services", "-A", "-o", "json").json()["items"]
+            for item in json.loads(self.cluster.kubectl.get_raw("/api/v1/services"))["items"]
             for port in item["spec"]["ports"]
         }
         free = next((port for port in NODE_PORTS if port not in taken), None)

@@ -109,11 +109,7 @@ class Operator:
 
     def pods(self) -> list[str]:
         """Names of those that are not going."""
-        return [
-            pod["metadata"]["name"]
-            for pod in self.kubectl.all("pods", PODS)
-            if "deletionTimestamp" not in pod["metadata"]
-        ]
+        return [pod["metadata"]["name"] for pod in self.kubectl.staying("pods", PODS)]
 
     def leader(self, *, seconds: float = 60) -> str:
         """The pod that leads, once one that is there does."""
@@ -127,7 +123,7 @@ class Operator:
     def metrics(self, pod: str = "") -> Numbers:
         """Of the leader, or of this pod."""
         path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod or self.leader()}:8080/proxy/metrics"
-        families = text_string_to_metric_families(self.kubectl("get", "--raw", path).out)
+        families = text_string_to_metric_families(self.kubectl.get_raw(path))
         return Numbers(tuple(sample for family in families for sample in family.samples))
 
     def drift(self, kind: str) -> float:

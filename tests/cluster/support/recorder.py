@@ -64,7 +64,7 @@ class Recorder:
 
     def received(self) -> list[Received]:
         """All that came so far."""
-        return [Received(**one) for one in self.kubectl.get_raw(f"{self._proxy}/_/received")]
+        return [Received(**one) for one in json.loads(self.kubectl.get_raw(f"{self._proxy}/_/received"))]
 
     def wait_for(self, count: int = 1, *, seconds: float = PATIENCE) -> list[Received]:
         """At least so many requests."""
