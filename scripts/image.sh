@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the image: the wheels outside (requirements.lock's, checked by their hashes, and the project's own), then the
-# Dockerfile, which takes nothing from the network. IMAGE names the result, BASE_IMAGE what it stands on.
+# Dockerfile, which takes nothing from the network. IMAGE names the result, BASE_IMAGE what it stands on, REVISION what it
+# is made from (git's, where git knows).
 set -eu
 cd "$(dirname "$0")/.."
 bin=.venv/bin
@@ -65,7 +66,7 @@ if ! docker buildx version >/dev/null 2>&1; then
     export DOCKER_BUILDKIT=0
 fi
 docker build --tag "$image" --build-arg "BASE_IMAGE=$base" --build-arg "VERSION=$version" \
-    --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" . >"$folder/build.log" 2>&1 || {
+    --build-arg "REVISION=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}" . >"$folder/build.log" 2>&1 || {
     tail -n 30 "$folder/build.log" >&2
     exit 1
 }
