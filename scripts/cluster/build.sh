@@ -4,7 +4,7 @@
 # image registry for the tests that push to one and pull from it.
 #
 # Needs root, Debian, Go 1.21 or newer and the Docker engine of engine.sh. Everything is kept under
-# ~/.cache/webhookcore-cluster; on two cores the first run takes about 13 minutes, later ones find it done.
+# ~/.cache/webhookcore-cluster; on two cores the first run takes about 18 minutes, later ones find it done.
 #
 #   build.sh            builds what is not there yet
 #   build.sh --check    says nothing, and succeeds where all of it is there
@@ -48,12 +48,12 @@ build_programs() {
     minor=${version#v1.}
     minor=${minor%%.*}
     mkdir -p "$cache/bin" "$work/node/bin" "$work/node/cni" "$work/images"
-    say "building kind, helm and helm3 (1 of 6, about 2 minutes)"
+    say "building kind, helm and helm3 (1 of 3, about 4 minutes)"
     build cluster 0 -ldflags="-s -w" -o "$cache/bin/" sigs.k8s.io/kind helm.sh/helm/v4/cmd/helm
     # Helm 3 has to be told which Kubernetes it speaks with where it finds no cluster; it takes itself for 1.20 otherwise.
     build cluster 0 -ldflags="-s -w -X $helm3.k8sVersionMajor=1 -X $helm3.k8sVersionMinor=$minor" -o "$cache/bin/helm3" \
         helm.sh/helm/v3/cmd/helm
-    say "building etcd, CoreDNS, containerd, runc and the network's plugins (2 of 6, about 4 minutes)"
+    say "building etcd, CoreDNS, containerd, runc and the network's plugins (2 of 3, about 4 minutes)"
     build node 0 -ldflags="-s -w" -o "$work/images/etcd" go.etcd.io/etcd/server/v3
     build node 0 -ldflags="-s -w" -o "$work/images/coredns" github.com/coredns/coredns
     build node 0 -ldflags="-s -w" -tags "no_btrfs no_zfs no_devmapper" -o "$work/node/bin/" \
@@ -61,7 +61,7 @@ build_programs() {
     build node 1 -ldflags="-s -w" -tags seccomp -o "$work/node/bin/runc" github.com/opencontainers/runc
     build node 0 -ldflags="-s -w" -o "$work/node/cni/" \
         github.com/containernetworking/plugins/plugins/{ipam/host-local,main/loopback,main/bridge,meta/portmap}
-    say "building Kubernetes $version (3 of 6, about 7 minutes)"
+    say "building Kubernetes $version (3 of 3, about 8 minutes)"
     build kubernetes 0 -ldflags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$minor" \
         -o "$work/images/" \
         k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kube-proxy,kubeadm,kubelet,kubectl}
@@ -78,17 +78,30 @@ build_image() { # ARGUMENTS: `docker build`, which says something only where it 
 }
 
 build_python() {
-    say "making the Python image from Debian packages (4 of 6, under a minute)"
+    say "making the Python image from Debian packages (1 of 4, beside the programs)"
     "$here/os.sh" "$python-bare" "$work/python-os" python3,python3-venv
     printf 'FROM %s\nCMD ["python3"]\n' "$python-bare" |
         build_image --tag "$python" --label "webhookcore.cluster=$debian_hash" -
 }
 
 build_registry() {
-    say "making the image of an image registry from a Debian package (5 of 6, under a minute)"
+    say "making the image of an image registry from a Debian package (2 of 4, beside the programs)"
     "$here/os.sh" "$registry-bare" "$work/registry-os" docker-registry
     printf '%s\n' "FROM $registry-bare" 'ENTRYPOINT ["docker-registry"]' 'CMD ["serve", "/etc/docker/registry/config.yml"]' |
         build_image --tag "$registry" --label "webhookcore.cluster=$debian_hash" -
+}
+
+build_node_os() {
+    say "making the node's system from Debian packages (3 of 4, beside the programs)"
+    "$here/os.sh" "$os" "$work/node-os" "systemd,systemd-sysv,dbus,conntrack,iptables,nftables,iproute2,ethtool,\
+util-linux,mount,kmod,libseccomp2,bash,ca-certificates,curl,jq,procps,hostname"
+}
+
+# What is made of Debian packages alone.
+build_systems() {
+    has_python || build_python
+    has_registry || build_registry
+    has_node || build_node_os
 }
 
 # The images that a control plane is made of, by the names that kubeadm and containerd know them.
@@ -99,15 +112,16 @@ control_plane_images() {
 
 build_node() {
     local name program images=() maker=webhookcore-cluster-node-$$
-    say "making the node image from Debian packages and the programs (6 of 6, about 2 minutes)"
-    "$here/os.sh" "$os" "$work/node-os" "systemd,systemd-sysv,dbus,conntrack,iptables,nftables,iproute2,ethtool,\
-util-linux,mount,kmod,libseccomp2,bash,ca-certificates,curl,jq,procps,hostname"
+    say "making the node image of it and the programs (4 of 4, about 2 minutes)"
     rm -rf "$work/node/kind"
     cp -r "$(cd "$here/go/cluster" && GOFLAGS=-mod=mod go list -modfile="$work/cluster.mod" -m -f '{{.Dir}}' \
         sigs.k8s.io/kind)/images/base/files" "$work/node/kind"
     chmod -R u+w "$work/node/kind"
     # A container without CAP_SYS_RESOURCE may not ask for a lower score than its own.
     sed -i 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' "$work/node/kind/etc/containerd/config.toml"
+    # With systemd's driver and cgroup v1, runc freezes a container while it makes it; on a busy machine it cannot, and the
+    # container fails.
+    sed -i 's/SystemdCgroup = true/SystemdCgroup = false/' "$work/node/kind/etc/containerd/config.toml"
     cp "$here/cni.conflist" "$here/node.Dockerfile" "$work/node/"
     build_image --tag "$node-bare" --build-arg "OS=$os" -f "$work/node/node.Dockerfile" "$work/node"
 
@@ -172,9 +186,11 @@ main() {
         # shellcheck disable=SC2086 # several words on purpose
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
     fi
+    # Unpacking packages waits for the disk, the compilers for a core.
+    build_systems &
+    local systems=$!
     has_programs || build_programs
-    has_python || build_python
-    has_registry || build_registry
+    wait "$systems"
     has_node || build_node
     say "done after $((($(date +%s) - started) / 60)) min: kind, kubectl, helm and helm3 in $cache/bin, and $node"
 }
