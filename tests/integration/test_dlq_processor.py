@@ -212,7 +212,7 @@ async def test_rows_of_one_lane_go_one_after_the_other(
 async def test_two_processors_share_the_work(tmp_path: Path, database_url: str, listener: InternalListener) -> None:
     """Both get some, no row goes twice."""
     insert_many(database_url, 600)
-    listener.delay = 0.005
+    listener.delay = 0.02  # long enough that one alone is not done before the other begins
     processor = Processor(tmp_path, database_url, listener.base_url, batchSize=10, concurrency=5)
     results = await asyncio.gather(processor.run(), processor.run())
     assert sum(one.result["successful"] for one in results) == 600
@@ -280,7 +280,7 @@ async def test_a_router_that_hangs_charges_nothing(
     listener.script = lambda _redelivery: HttpAnswer(hang=True)
     [row_id] = insert(database_url, [letter()])
     started = time.monotonic()
-    result = await Processor(tmp_path, database_url, listener.base_url, maxRunSeconds=1).run()
+    result = await Processor(tmp_path, database_url, listener.base_url, maxRunSeconds=2).run()
     assert time.monotonic() - started >= 3
     assert result.result["unreached"] == 1
     assert row(database_url, row_id, "retry_count, lease_owner, taken_over") == (0, None, True)
@@ -337,7 +337,7 @@ async def test_the_time_is_up(tmp_path: Path, database_url: str, listener: Inter
     insert_many(database_url, 400)
     listener.delay = 0.4
     result = await Processor(
-        tmp_path, database_url, listener.base_url, maxRunSeconds=1, batchSize=20, concurrency=4
+        tmp_path, database_url, listener.base_url, maxRunSeconds=2, batchSize=20, concurrency=4
     ).run()
     assert result.code is Exit.WORKED
     assert result.result["outOfTime"] is True

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -46,13 +47,17 @@ class Place:
         running: dict[str, str] = json.loads((self.data / "running.json").read_text())
         return running
 
-    async def send(self, text: str, sender: str = "491701234567") -> dict[str, str]:
-        """`webhookcore send`, which finds the system by its data folder."""
+    async def send(self, text: str, sender: str = "491701234567", *, insist: bool = False) -> dict[str, Any]:
+        """`webhookcore send`, which finds the system by its data folder; `insist`: again after a 503, as Meta does."""
         arguments = ("send", text, "--from", sender, "--data-dir", str(self.data), "--json")
-        async with await Process.start(*arguments, env={}, cwd=self.data.parent) as process:
-            assert await process.wait() == 0, process.output()
-            answer: dict[str, str] = json.loads("\n".join(process.lines))
-            return answer
+        while True:
+            async with await Process.start(*arguments, env={}, cwd=self.data.parent) as process:
+                code = await process.wait()
+            answer: dict[str, Any] = json.loads("\n".join(process.lines))
+            if not (insist and answer["status"] == 503):
+                assert code == 0, process.output()
+                return answer
+            await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -123,7 +128,7 @@ async def test_it_runs_all_day_and_finds_its_data_again(place: Place) -> None:
         assert f"{place.url}/wa-webhook-core" in told
         assert 'send "ride" --from 491701234567 --data-dir data' in told
         assert "cat data/secrets.env" in told
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=30) as client:
             assert (await client.get(f"{place.url}/health")).status_code == 200
         first = await place.send("ride, please")
         assert (first["status"], first["routedService"], first["reason"]) == (200, "rides", "keyword_in_text")
@@ -170,7 +175,8 @@ async def test_parts_that_die_are_started_again(place: Place) -> None:
             assert "(exit code -9); starting it again" in await system.wait_for_line(f"{name} ".ljust(20) + " ended")
             await system.wait_for_line(part, UP_SECONDS)
             assert place.running()["socket_dir"] == socket_dir
-            assert (await place.send("ride"))["status"] == 200
+            # The router may still hold connections to the Postgres that died.
+            assert (await place.send("ride", insist=True))["status"] == 200
         await stopped(system)
 
 
@@ -203,7 +209,7 @@ async def test_ctrl_c_while_it_starts_ends_it(place: Place) -> None:
     """A database that does not answer yet is waited for; Ctrl-C ends the wait."""
     env = {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{free_port()}/none"}
     async with await Process.start(*place.arguments(), env=env, cwd=place.data.parent) as system:
-        assert "waiting for the database" in await system.wait_for_line("migrate")
+        assert "migrate" in await system.wait_for_line("waiting for the database")
         system.interrupt()
         assert await system.wait() == 0
 

@@ -33,7 +33,7 @@ async def test_a_replica_waits_for_the_api_server_until_it_is_told_to_stop(kubec
     port = free_port()
     async with await start(kubeconfig, port) as process:
         await process.wait_for_line("WARNING webhookcore_operator.leader: the lease was not renewed: Cannot connect")
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             assert (await client.get("/healthz")).status_code == 200
             assert (await client.get("/readyz")).status_code == 200
             assert "webhookcore_operator_leader 0.0" in (await client.get("/metrics")).text

@@ -93,7 +93,7 @@ async def test_example_services_stand_in_for_services_and_for_whatsapp() -> None
     process = await Process.start("example-services", "rides", "jobs", "--port", str(port), env={})
     await process.wait_for_line("listening")
     menu = {"to": meta.SENDER, "type": "text", "text": {"body": "Hi"}}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         body = meta.body(meta.text("a ride"))
         answers = [await client.post(path, content=body) for path in ("/rides", "/jobs", "/other", "/v23.0")]
         assert [answer.status_code for answer in answers] == [200, 200, 404, 404]

@@ -22,6 +22,9 @@ LONG_DRAIN: Mapping[str, float] = {**SHORT_LEASE, "drain_serve_seconds": 3.0}
 FAST: Mapping[str, Any] = {"timeoutMs": 1000, "rateLimit": {"messagesPerMinute": 60_000}}
 """`spec.router` of routers with a short lease."""
 
+HELD: Mapping[str, Any] = {**FAST, "timeoutMs": 5000}
+"""Where a service answers nothing until a router was killed: leases become longer with it, by a few seconds."""
+
 PATIENT: Mapping[str, Any] = {**FAST, "timeoutMs": 30_000}
 """Where each delivery is counted: none is tried again because the machine was busy."""
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,8 @@ from tests.support.processes import RouterProcess
 from tests.support.services import FakeService, GraphApi, Received
 
 WAIT_SECONDS = 30.0
+CLOCK_ERROR = timedelta(milliseconds=50)
+"""Between two times that a router tells: it measures the database's clock anew with each connection."""
 _POLL_SECONDS = 0.02
 _ROOT = Path(__file__).parents[2]
 _numbers = itertools.count(1)

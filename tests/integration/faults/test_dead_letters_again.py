@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.config import environment, route, write_config
 from tests.support.dead_letters import insert_many
-from tests.support.fleet import FAST, PATIENT, fleet
+from tests.support.fleet import PATIENT, fleet
 from tests.support.ledger import Meta, WatchedService, check, kept, query, sender_number, until, until_settled
 from tests.support.ports import free_port
 from tests.support.processes import Process, RouterProcess, run
@@ -42,7 +42,7 @@ async def test_a_poison_message(database_url: str, tmp_path: Path) -> None:
     after it, from the same sender too, is delivered meanwhile.
     """
     async with WatchedService(fails_on("poison")) as rides:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
         async with fleet(config, database_url) as routers, Meta(routers.pick_any) as client:
             poison = await client.send("ride poison", "1")
             after = [await client.send(f"ride {number}", sender) for sender in "12" for number in range(3)]
@@ -81,7 +81,7 @@ async def test_later_when_the_sender_talks_to_another_service(database_url: str,
             tmp_path,
             route("rides", rides.url, keywords=["ride"]),
             route("jobs", jobs.url, keywords=["job"]),
-            router=FAST,
+            router=PATIENT,
         )
         async with fleet(config, database_url) as routers, Meta(routers.pick_any) as client:
             ride = await client.send("ride", "1")
@@ -148,7 +148,7 @@ async def test_a_router_killed_in_the_middle_of_redeliveries(database_url: str, 
 async def test_a_lane_while_its_dead_letter_is_redelivered(database_url: str, tmp_path: Path) -> None:
     """A dead letter may arrive after a newer event of its lane, never at the same time."""
     async with WatchedService(Answer(503)) as rides:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
         async with fleet(config, database_url, count=2) as routers, Meta(routers.pick_any) as client:
             await client.senders(5, 1, lambda _, number: f"ride {number}")
             await until_settled(database_url)

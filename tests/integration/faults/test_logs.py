@@ -63,7 +63,7 @@ async def test_no_phone_number_no_text_no_secret(database_url: str, tmp_path: Pa
             client.secret = "wrong"
             await client.send(f"ride {SAID}", SENDERS[3], tries=1)
             client.secret = APP_SECRET
-            async with httpx.AsyncClient() as http:
+            async with httpx.AsyncClient(timeout=30) as http:
                 await http.get(router.url, params={"hub.mode": "subscribe", "hub.verify_token": SENDERS[4]})
                 await http.get(f"{router.url}/{SENDERS[5]}/{SAID}")
             await until_settled(database_url)

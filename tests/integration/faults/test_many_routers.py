@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support import meta
 from tests.support.config import route, write_config
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import FAST, PATIENT, fleet
 from tests.support.ledger import Meta, WatchedService, check, query, sender_number, sender_of, until_settled
 from tests.support.services import Answer
 
@@ -55,7 +55,7 @@ async def test_a_sender_that_arrives_here_and_there(database_url: str, tmp_path:
         config = write_config(
             tmp_path,
             route("rides", service.url, keywords=["ride"], concurrency=4),
-            router=FAST,
+            router=PATIENT,
             statuses={"route": "rides"},
         )
         async with fleet(config, database_url, count=3) as routers, Meta(routers.pick_any) as client:
@@ -81,7 +81,7 @@ async def test_a_sender_that_arrives_here_and_there(database_url: str, tmp_path:
 async def test_lanes_that_move_between_routers(database_url: str, tmp_path: Path) -> None:
     """The same while routers leave and come, each with what it holds: in order, and nothing twice."""
     async with WatchedService(Answer(delay=0.01)) as service:
-        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"], concurrency=4), router=FAST)
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"], concurrency=4), router=PATIENT)
         async with fleet(config, database_url, count=3) as routers, Meta(routers.pick_ready) as client:
             stop = asyncio.Event()
             load = asyncio.create_task(client.keep_sending(8, stop, lambda _, number: f"ride {number}"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 from tests.support.config import route, write_config
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import HELD, fleet
 from tests.support.ledger import Meta, WatchedService, check, until, until_settled
 from tests.support.rolling import kill
 from tests.support.services import Answer
@@ -14,7 +14,7 @@ from tests.support.services import Answer
 async def test_killed_between_200_and_delivery(database_url: str, tmp_path: Path) -> None:
     """What a router had accepted and not yet delivered goes on through another replica, in order, at most twice."""
     async with WatchedService(Answer(hang=True)) as service:
-        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"], concurrency=3), router=FAST)
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"], concurrency=3), router=HELD)
         async with fleet(config, database_url, count=2) as routers:
             first = routers.routers[0]
             async with Meta(lambda: first.url) as meta:
@@ -30,7 +30,7 @@ async def test_killed_between_200_and_delivery(database_url: str, tmp_path: Path
 async def test_killed_and_started_again(database_url: str, tmp_path: Path) -> None:
     """The only router dies with everything that it accepted; the one that starts in its place delivers all of it."""
     async with WatchedService(Answer(hang=True)) as service:
-        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"]), router=HELD)
         async with fleet(config, database_url) as routers:
             async with Meta(lambda: routers.routers[0].url) as meta:
                 await meta.senders(3, 3, lambda sender, number: f"ride {sender} {number}")
@@ -49,7 +49,7 @@ async def test_killed_between_delivery_and_settling(database_url: str, tmp_path:
     """
     async with WatchedService() as service:
         service.gate.clear()
-        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", service.url, keywords=["ride"]), router=HELD)
         async with fleet(config, database_url, count=2) as routers:
             first = routers.routers[0]
             async with Meta(lambda: first.url) as meta, await psycopg.AsyncConnection.connect(database_url) as blocker:

@@ -43,7 +43,7 @@ async def test_an_open_breaker_charges_nothing_and_delays_nobody(database_url: s
             tmp_path,
             route("rides", rides.url, keywords=["ride"], retry={"inRequest": 0}),
             route("jobs", jobs.url, keywords=["job"]),
-            router=FAST,
+            router=PATIENT,
         )
         async with fleet(config, database_url, count=2) as routers, Meta(routers.pick_any) as client:
             await client.senders(80, 1, lambda sender, _: f"ride {sender}")
@@ -75,7 +75,7 @@ async def test_a_paused_route_charges_nothing_and_delays_nobody(database_url: st
 
         def config(**held: Any) -> Path:
             ride = route("rides", rides.url, keywords=["ride"], **held)
-            return write_config(tmp_path, ride, route("jobs", jobs.url, keywords=["job"]), router=FAST)
+            return write_config(tmp_path, ride, route("jobs", jobs.url, keywords=["job"]), router=PATIENT)
 
         async with fleet(config(), database_url, count=0) as routers, Meta(routers.pick_any) as client:
             rides.answer_with(Answer(404))

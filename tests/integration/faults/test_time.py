@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.support.config import environment, route, write_config
-from tests.support.fleet import FAST, fleet
+from tests.support.fleet import FAST, PATIENT, fleet
 from tests.support.ledger import Meta, WatchedService, check, query, until_settled
 from tests.support.processes import Process, run
 from tests.support.services import Answer
@@ -77,7 +77,7 @@ async def test_a_rate_limit_across_clocks(database_url: str, tmp_path: Path) -> 
 async def test_a_transaction_that_stays_open(database_url: str, tmp_path: Path) -> None:
     """Somebody's transaction holds a snapshot of everything: messages, claims, retries and clean-up go on."""
     async with WatchedService() as rides, await psycopg.AsyncConnection.connect(database_url) as open_for_long:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=FAST)
+        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
         async with fleet(config, database_url, count=2) as routers, Meta(routers.pick_any) as client:
             await client.send("ride")
             await open_for_long.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)

@@ -108,6 +108,7 @@ async def test_the_first_event_names_the_answer(town: Scene) -> None:
 
 async def test_without_a_route_statuses_are_counted(town: Scene) -> None:
     """Where no `statuses.route` is set they are accepted, counted in the metrics, and go nowhere; a repeat too."""
+    await town.settled()  # what the tests before have sent
     body = meta.status_body(meta.status("read", number()))
     for reason in ("counted", "duplicate"):
         answer = await town.post(body)

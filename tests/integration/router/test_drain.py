@@ -28,7 +28,9 @@ async def town(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     """One delivery at a time goes to jobs."""
     routes = {**TOWN, "jobs": {**TOWN["jobs"], "concurrency": 1}}
     limits = {"drain_serve_seconds": SERVES}
-    async with scene(databases, tmp_path_factory.mktemp("drain"), routes, limits=limits) as it:
+    async with scene(
+        databases, tmp_path_factory.mktemp("drain"), routes, limits=limits, router={"timeoutMs": 20_000}
+    ) as it:
         yield it
 
 
@@ -72,12 +74,15 @@ async def test_what_waits_is_given_back(town: Scene) -> None:
     router's as soon as the lease is given back: delivered in order, once.
     """
     jobs = town.services["jobs"]
-    jobs.answer_next(Answer(delay=SERVES + 1.0))
+    given_back = asyncio.Event()
+    jobs.answer_next(Answer(after=given_back))
     sender = number()
     messages = [meta.text(f"job {place}", sender) for place in range(3)]
     await town.send(*messages)
     await jobs.wait_for(1)
     town.router.terminate()
+    await town.until(2, "SELECT count(*) FROM inbox WHERE owner IS NULL")
+    given_back.set()
     assert await town.router.wait() == 0
     assert jobs.keys() == [messages[0]["id"]]
     rows = await town.rows("SELECT message_id, owner FROM inbox ORDER BY id")

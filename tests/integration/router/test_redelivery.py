@@ -224,22 +224,25 @@ async def test_parked_while_the_breaker_is_open_and_then_the_probe(town: Scene) 
     assert town.services["tripped"].requests == []
 
     town.services["tripped"].answer_next(Answer(500), Answer(200))
-    await may_probe(town)
-    outcome = await redeliver(town, letter)
+    outcome = await probe(town, letter)
     assert outcome == Outcome(Failed(FailureCode.SERVER_ERROR, "answered 500", 500), "tripped", 2)
     await town.until(2, "SELECT failures FROM circuit_breakers WHERE service = 'tripped'")
     assert isinstance((await redeliver(town, letter)).outcome, Parked)
 
-    await may_probe(town)
-    assert await redeliver(town, letter) == Outcome(Delivered(200), "tripped", 2)
+    assert len(town.services["tripped"].requests) == 1
+    assert await probe(town, letter) == Outcome(Delivered(200), "tripped", 2)
+    assert len(town.services["tripped"].requests) == 2
     await town.until("closed", "SELECT state FROM circuit_breakers WHERE service = 'tripped'")
     assert await redeliver(town, letter) == Outcome(Delivered(200), "tripped", 2)
 
 
-async def may_probe(town: Scene) -> None:
-    """The breaker's wait is over, and the router has learnt of it."""
+async def probe(town: Scene, letter: Redelivery) -> Outcome:
+    """The breaker's wait is over: parked, and nothing sent, until the router has learnt of it; then it is the probe."""
     await town.rows("UPDATE circuit_breakers SET probe_at = now() WHERE service = 'tripped'")
-    await asyncio.sleep(0.6)
+    async with asyncio.timeout(30):
+        while isinstance((outcome := await redeliver(town, letter)).outcome, Parked):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return outcome
 
 
 # -- a route that is gone -----------------------------------------------------------------------------------------
