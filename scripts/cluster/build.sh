@@ -4,7 +4,7 @@
 # image registry for the tests that push to one and pull from it.
 #
 # Needs root, Debian, Go 1.21 or newer and the Docker engine of engine.sh. Everything is kept under
-# ~/.cache/webhookcore-cluster; on two cores the first run takes about 18 minutes, later ones find it done.
+# ~/.cache/webhookcore-cluster; on two cores the first run takes about 20 minutes, later ones find it done.
 #
 #   build.sh            builds what is not there yet
 #   build.sh --check    says nothing, and succeeds where all of it is there
@@ -48,7 +48,7 @@ build_programs() {
     minor=${version#v1.}
     minor=${minor%%.*}
     mkdir -p "$cache/bin" "$work/node/bin" "$work/node/cni" "$work/images"
-    say "building kind, helm and helm3 (1 of 3, about 4 minutes)"
+    say "building kind, helm and helm3 (1 of 3, about 6 minutes)"
     build cluster 0 -ldflags="-s -w" -o "$cache/bin/" sigs.k8s.io/kind helm.sh/helm/v4/cmd/helm
     # Helm 3 has to be told which Kubernetes it speaks with where it finds no cluster; it takes itself for 1.20 otherwise.
     build cluster 0 -ldflags="-s -w -X $helm3.k8sVersionMajor=1 -X $helm3.k8sVersionMinor=$minor" -o "$cache/bin/helm3" \
