@@ -56,6 +56,9 @@ async def test_two_routers_count_together_and_release_in_order(delaying: Scene) 
         answer = await delaying.send(message, router=delaying.routers[place % 2])
         assert answer.headers["X-Routed-Service"] == ("wa-webhook-core" if place == 2 else "mobility")
 
+    rows = await delaying.rows("SELECT message_id, due_at FROM inbox WHERE sender = %s", sender)
+    due = {row["message_id"]: row["due_at"] for row in rows}
+    assert due[above[2]["id"]] < due[above[3]["id"]], "the menu's turn is before what was written after it"
     await delaying.send(meta.text("taxi", other))
     await delaying.got("mobility", burst[59]["id"])
     arrivals = [await delaying.got("mobility", above[place]["id"]) for place in (0, 1, 3)]
