@@ -8,6 +8,7 @@ from typing import TypeVar
 from webhookcore.store import on_call
 from webhookcore.store.database import UNAVAILABLE, Connection
 from webhookcore.store.schema import schema_state
+from webhookcore.store.url import UrlError
 from webhookcore_cli.trouble import EXIT_CONFIGURATION, TroubleError
 
 T = TypeVar("T")
@@ -25,8 +26,8 @@ def work(url: str, task: Callable[[Connection, datetime], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(connected())
-    except on_call.UrlError as error:
-        raise TroubleError(f"the database's URL cannot be read: {_line(error)}", EXIT_CONFIGURATION) from None
+    except UrlError as error:
+        raise TroubleError(f"{error}.", EXIT_CONFIGURATION) from None
     except UNAVAILABLE as error:
         raise TroubleError(
             f"the database cannot be reached: {_line(error)}. Is `webhookcore run` up, or DATABASE_URL right?"

@@ -35,12 +35,15 @@ def router(
 ) -> int:
     """Serve until SIGTERM; the exit code."""
     settings = configuration.load(config, os.environ, ROUTER_NEEDS, tolerate_unknown=tolerate_unknown)
+    from webhookcore.store.url import UrlError
     from webhookcore_router import server
     from webhookcore_router.limits import Limits
 
     _log_to_stderr()  # stdout is the events'
     try:
         return server.run(settings, port, internal_port, host=host, limits=Limits(drain_serve_seconds=drain_seconds))
+    except UrlError as error:
+        raise TroubleError(f"{error}.", EXIT_CONFIGURATION) from None
     except server.PortTakenError as error:
         raise TroubleError(f"{error}. Choose other ports with --port and --internal-port.") from None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhookcore.settings import WebhookCoreSpec
+from webhookcore.settings.database_url import MUST_BE, is_database_url
 from webhookcore.settings.secrets import INTERNAL_REF, SHORTEST
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.apply import owned_by
@@ -20,6 +21,7 @@ from webhookcore_operator.render.inputs import Manifest
 KEY: Final = "secret"
 """The key of the internal secret."""
 _SIGNS: Final = ("appSecretRef", "previousAppSecretRef")
+_DATABASE: Final = "urlSecretRef"
 _NAMED: Final = ", ".join
 
 
@@ -97,11 +99,18 @@ def _problem(reference: Reference, held: Mapping[str, bytes] | None, namespace: 
     if key not in held:
         there = _NAMED(f"`{each}`" for each in sorted(held)) or "none"
         return f"{reference.path}: the Secret {name} has no key `{key}`; its keys are: {there}"
-    value = held[key].strip()
-    if not value:
-        return f"{reference.path}: the key `{key}` of the Secret {name} is empty"
-    if len(value) < SHORTEST and reference.path.endswith(_SIGNS):
-        return f"{reference.path}: the key `{key}` of the Secret {name} is shorter than {SHORTEST} bytes"
+    unfit = _unfit(reference.path, held[key])
+    return f"{reference.path}: the key `{key}` of the Secret {name} {unfit}" if unfit else ""
+
+
+def _unfit(path: str, value: bytes) -> str:
+    """Why the field cannot work with it, without a word of it; or nothing."""
+    if not value.strip():
+        return "is empty"
+    if path.endswith(_SIGNS) and len(value.strip()) < SHORTEST:
+        return f"is shorter than {SHORTEST} bytes"
+    if path.endswith(_DATABASE) and not is_database_url(value.decode(errors="replace").rstrip("\r\n")):
+        return f"holds no URL of a database; it {MUST_BE}"
     return ""
 
 

@@ -32,7 +32,10 @@ class PortTakenError(Exception):
 def run(
     settings: Settings, public_port: int, internal_port: int, *, host: str = "", limits: Limits | None = None
 ) -> int:
-    """Serves until SIGTERM or SIGINT, then drains. The exit code: 0, or 1 after a defect. Raises PortTakenError."""
+    """Serves until SIGTERM or SIGINT, then drains. The exit code: 0, or 1 after a defect.
+
+    Raises PortTakenError, and UrlError where the database's URL is none.
+    """
     _allow_many_connections()
     return uvloop.run(_serve(settings, public_port, internal_port, host, limits or Limits()))
 

@@ -26,7 +26,7 @@ def secrets(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Those that it refers to, with every key."""
     keys: dict[str, dict[str, str]] = {}
     for reference in references(WebhookCoreSpec.model_validate(spec)):
-        keys.setdefault(reference.name, {})[reference.key] = "a-secret-of-tests"
+        keys.setdefault(reference.name, {})[reference.key] = "postgresql://db/a-secret-of-tests"
     return [manifests.secret(name, held) for name, held in keys.items()]
 
 

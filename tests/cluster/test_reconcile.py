@@ -235,7 +235,7 @@ async def test_a_migration_that_fails(reconciling: Reconciling, place: Namespace
     """
     kubectl = place.kubectl
     right = kubectl.must_get("secret", DATABASE)["data"]
-    kubectl.patch("secret", DATABASE, {"stringData": {"url": "not a database"}})
+    kubectl.patch("secret", DATABASE, {"stringData": {"url": "postgresql://db/x?no-such-parameter=1"}})
     kubectl.apply(standing(place))
     assert "it said: " in await reconciling.until("DatabaseMigrated", "False", "MigrationFailed")
     (first,) = kubectl.names("jobs")

@@ -278,10 +278,28 @@ def test_every_form_of_a_database_url_works(empty_database_url: str, heard: Hear
             assert migrate(form, say=heard.append).state.status is SchemaStatus.CURRENT
 
 
-def test_a_url_that_is_none_is_a_configuration_error(heard: Heard) -> None:
-    """No wait helps."""
-    with pytest.raises(SchemaRefused, match="cannot be read"):
-        migrate("postgresql://[::1/x", say=heard.append)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://[::1/x",
+        "postgresql://user:hush%hush@db/x",
+        "postgresql//user:hush@db/x",
+        "postgresql://user:a@hush@db/x",
+        "postgresql://user:hush@db/x?nonsense=1",
+        "host=db password=a hush=1",
+    ],
+)
+def test_a_url_that_is_none_is_a_configuration_error(heard: Heard, url: str) -> None:
+    """No wait helps, and nothing of it is quoted: what migrate says ends in the resource's status, for all to read."""
+    with pytest.raises(SchemaRefused, match=r"cannot be read: it must be postgresql://") as refused:
+        migrate(url, say=heard.append)
+    assert "hush" not in str(refused.value)
+    assert heard == []
+
+
+def test_a_line_end_behind_the_url(empty_database_url: str, heard: Heard) -> None:
+    """As `--from-file` puts it into a Secret: routers and jobs take it off too."""
+    assert migrate(f"{empty_database_url}\r\n", say=heard.append).state.status is SchemaStatus.CURRENT
 
 
 def result(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from webhookcore.settings import Settings
 from webhookcore.store import job_runs
 from webhookcore.store.database import UNAVAILABLE, Database
 from webhookcore.store.schema import SchemaState, SchemaStatus, schema_state
+from webhookcore.store.url import UrlError
 from webhookcore_workers.patience import DatabaseLostError, patiently
 from webhookcore_workers.result import Exit, Stdout, print_result, say
 
@@ -71,7 +72,10 @@ async def run_job(
     if settings.database_url is None:
         missing = "no database is named: set DATABASE_URL or spec.database.urlSecretRef"
         return JobResult({"success": False, "error": missing, "durationMs": 0}, Exit.CONFIGURATION)
-    database = Database(settings.database_url, size=4, application=f"webhookcore-{name}")
+    try:
+        database = Database(settings.database_url, size=4, application=f"webhookcore-{name}")
+    except UrlError as none:
+        return JobResult({"success": False, "error": str(none), "durationMs": 0}, Exit.CONFIGURATION)
     events = EventLog(Pseudonyms(settings.secrets.internal_secret), cast("TextIO", Stdout()), buffered=True)
     job = Job(settings, database, events, uuid4(), stop, result)
     await database.open()

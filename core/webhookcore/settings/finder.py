@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from webhookcore.settings.database_url import MUST_BE, is_database_url
 from webhookcore.settings.problems import Problem
 from webhookcore.settings.spec import SecretRef
 
@@ -66,6 +67,13 @@ class Finder:
         except UnicodeDecodeError:
             self._problem(sought, "bytes that are no UTF-8", "must be text")
             return None
+
+    def find_database_url(self, sought: Sought) -> str | None:
+        """The same as a database's URL."""
+        if (text := self.find_text(sought)) is None or is_database_url(text):
+            return text
+        self._problem(sought, "no URL of a database", MUST_BE)  # which may hold a password: it is not quoted
+        return None
 
     def _fit(self, secret: bytes, where: str, sought: Sought) -> bytes | None:
         secret = secret.rstrip(b"\r\n")

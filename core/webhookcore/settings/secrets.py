@@ -77,7 +77,7 @@ class Search:
         """The database's URL; looked up always."""
         loc: Loc = ("spec", "database", "urlSecretRef")
         ref = self._view.spec.database.url_secret_ref
-        return self._finder.find_text(self._sought(loc, "DATABASE_URL", ref, required=required))
+        return self._finder.find_database_url(self._sought(loc, "DATABASE_URL", ref, required=required))
 
     def _app_secret(self) -> Sought:
         ref = self._view.spec.whatsapp.app_secret_ref

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from webhookcore.store.arrays import register
+from webhookcore.store.url import checked
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -80,10 +81,11 @@ class Database:
     """A pool of autocommit connections. `connection()` waits at most `wait_seconds` for one (PoolTimeout)."""
 
     def __init__(self, url: str, *, size: int = 8, application: str = "webhookcore", wait_seconds: float = 3.0) -> None:
+        """Raises UrlError."""
         self.clock = Clock()
         self._measured_at = 0.0
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url,
+            checked(url),  # the pool would log libpq's words again and again, which quote what it cannot read
             kwargs={"autocommit": True, "application_name": application, **_CONNECT},
             min_size=1,
             max_size=size,

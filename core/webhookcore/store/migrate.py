@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import psycopg
 import yoyo
-from psycopg.conninfo import conninfo_to_dict
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
 from webhookcore.store.locks import MIGRATE
@@ -27,6 +26,7 @@ from webhookcore.store.schema import (
     migrations_folder,
 )
 from webhookcore.store.statements import load
+from webhookcore.store.url import UrlError, checked
 
 WAIT_SECONDS: Final = 120.0
 """How long a database that does not answer, refuses the login or is being migrated by another is waited for."""
@@ -86,9 +86,9 @@ def migrate(url: str, *, say: Say, folder: Path | None = None, wait_seconds: flo
     `wait_seconds` (WAIT_SECONDS) are over. Raises SchemaRefused or DatabaseAway.
     """
     try:
-        conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise SchemaRefused(f"the database URL cannot be read: {_one_line(error)}") from None
+        url = checked(url)
+    except UrlError as error:
+        raise SchemaRefused(str(error)) from None
     folder = folder or migrations_folder()
     wait_seconds = WAIT_SECONDS if wait_seconds is None else wait_seconds
     deadline = time.monotonic() + wait_seconds

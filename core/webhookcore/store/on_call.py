@@ -8,23 +8,19 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from webhookcore.store.database import Connection
 from webhookcore.store.statements import load
+from webhookcore.store.url import checked
 
 _SQL = load("on_call")
 REQUEUE_BATCH: Final = 1000
 """Rows that one statement locks at most."""
 
 CONNECT_SECONDS: Final = 5
-
-
-class UrlError(ValueError):
-    """The database's URL is none."""
 
 
 class State(StrEnum):
@@ -111,12 +107,9 @@ class JobRun:
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[tuple[Connection, datetime]]:
     """One connection, and the database's time. Raises UrlError for what is none, one of UNAVAILABLE at once."""
-    try:
-        conn = await AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="webhookcore-cli"
-        )
-    except psycopg.ProgrammingError as error:
-        raise UrlError(str(error)) from None
+    conn = await AsyncConnection.connect(
+        checked(url), autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="webhookcore-cli"
+    )
     async with conn:
         row = await (await conn.execute(_SQL["now"])).fetchone()
         if row is None:

@@ -112,6 +112,14 @@ async def test_a_secret_that_is_not_there() -> None:
             "spec.database.urlSecretRef: the key `url` of the Secret database is empty",
         ),
         (
+            changed("database", "url", b"postgresql://u:pa/ss@db/a\n"),
+            "spec.database.urlSecretRef: the key `url` of the Secret database holds no URL of a database",
+        ),
+        (
+            changed("database", "url", b"\xff"),
+            "spec.database.urlSecretRef: the key `url` of the Secret database holds no URL of a database",
+        ),
+        (
             changed("whatsapp", "app-secret", b"seven77"),
             "spec.whatsapp.appSecretRef: the key `app-secret` of the Secret whatsapp is shorter than 8 bytes",
         ),
@@ -125,6 +133,11 @@ async def test_a_key_that_is_of_no_use(secrets: Any, words: str) -> None:
     """No value is ever shown; the names of keys are."""
     (problem,) = (await Server(secrets).resolve()).problems
     assert problem.startswith(words)
+
+
+async def test_a_line_end_behind_a_url() -> None:
+    """As `--from-file` puts it there."""
+    assert (await Server(changed("database", "url", b"postgresql://db/a\r\n")).resolve()).problems == ()
 
 
 async def test_a_secret_where_pods_find_the_internal_one() -> None:

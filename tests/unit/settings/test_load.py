@@ -95,6 +95,13 @@ def test_everything_from_files(tmp_path: Path) -> None:
     assert settings.database_url == "postgresql://db/y"
 
 
+def test_a_databases_url_that_is_none(tmp_path: Path) -> None:
+    """It is not quoted: what makes it none is mostly a password."""
+    (refused,) = _refused(_file(tmp_path), {**ENVIRON, "DATABASE_URL": "postgresql://u:hush/hush@db/x"})
+    assert refused.startswith("spec.database.urlSecretRef: no URL of a database; must be postgresql://USER:PASSWORD@")
+    assert "hush" not in refused
+
+
 def test_the_environment_comes_first(tmp_path: Path) -> None:
     """A variable wins over a file, for a route's own secret too."""
     _secret(tmp_path, "whatsapp", "app-secret", b"of-the-file")
@@ -137,8 +144,8 @@ def test_what_is_missing_says_where_was_looked(tmp_path: Path) -> None:
 def test_each_part_has_its_needs(tmp_path: Path) -> None:
     """The jobs start without WhatsApp's secrets, and are not given them; `check` needs none at all."""
     path = _file(tmp_path, {"spec.database": {"urlSecretRef": {"name": "db", "key": "url"}}})
-    cleanup = load_settings(path, {"DATABASE_URL": "x"}, need=SESSION_CLEANUP_NEEDS)
-    assert (cleanup.secrets, cleanup.database_url) == (Secrets(), "x")
+    cleanup = load_settings(path, {"DATABASE_URL": "host=x"}, need=SESSION_CLEANUP_NEEDS)
+    assert (cleanup.secrets, cleanup.database_url) == (Secrets(), "host=x")
     processor = load_settings(path, ENVIRON, need=DLQ_PROCESSOR_NEEDS)
     assert processor.secrets == Secrets(internal_secret=b"internal-secret")
     assert load_settings(path, {}, need=frozenset()).database_url is None
@@ -212,7 +219,8 @@ def test_repr_shows_no_secret(tmp_path: Path) -> None:
     """Neither the secrets nor the settings show them."""
     names = [*ENVIRON, "WA_APP_SECRET_PREVIOUS", "WEBHOOKCORE_SECRET_JOBS_HOOK"]
     changes = {"spec.routes.1.secretRef": {"name": "jobs", "key": "hook"}}
-    settings = _load(tmp_path, changes, **dict.fromkeys(names, "hunter2-hunter2"))
+    values = {**dict.fromkeys(names, "hunter2-hunter2"), "DATABASE_URL": "postgresql://hunter2:hunter2@db/x"}
+    settings = _load(tmp_path, changes, **values)
     assert settings.secrets.routes == {"jobs": b"hunter2-hunter2"}
     for shown in (repr(settings.secrets), str(settings.secrets), repr(settings), str(settings)):
         assert "hunter2" not in shown

@@ -43,7 +43,8 @@ def _write(file: Path, text: str) -> None:
 
 
 def _value(secret: str, key: str) -> str:
-    return f"value-of-{secret}-{key}"
+    value = f"value-of-{secret}-{key}"
+    return f"postgresql://db/{value}" if secret == "database" else value
 
 
 def loaded(part: Part, environ: Mapping[str, str]) -> Settings:
