@@ -60,11 +60,14 @@ class Leadership:
         *,
         identity: str,
         namespace: str,
+        owner: Manifest | None = None,
         times: Times | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`owner` is a reference to what the Lease is to go with."""
         self._identity = identity
         self._namespace = namespace
+        self._owner = owner
         self._times = times or Times()
         self._clock = clock
         self._until = 0.0
@@ -164,5 +167,7 @@ class Leadership:
             "renewTime": now,
             "leaseTransitions": transitions if mine or lease is None else transitions + 1,
         }
-        metadata = lease["metadata"] if lease else {"name": NAME, "namespace": self._namespace}
+        metadata = dict(lease["metadata"]) if lease else {"name": NAME, "namespace": self._namespace}
+        if self._owner is not None:
+            metadata["ownerReferences"] = [self._owner]
         return {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": metadata, "spec": spec}

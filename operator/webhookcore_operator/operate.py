@@ -20,6 +20,7 @@ from webhookcore_operator.leader import Leadership, NotLeaderError, Times
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.reconcile import Reconciler
 from webhookcore_operator.serve import Health, serving
+from webhookcore_operator.service_account import own_reference
 from webhookcore_operator.work_queue import Key, WorkQueue
 
 _STOP_SECONDS: Final = 10.0
@@ -89,7 +90,9 @@ async def operate(options: Options) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     metrics = Metrics()
-    leadership = Leadership(identity=options.identity, namespace=options.namespace, times=options.times)
+    leadership = Leadership(
+        identity=options.identity, namespace=options.namespace, owner=own_reference(), times=options.times
+    )
     health = Health(leadership, stale_seconds=options.resync_seconds * 3)
     plain, gated = await Api.connect(), await Api.connect(leadership.gate)
     stopping = asyncio.create_task(stop.wait())

@@ -10,9 +10,10 @@ from tests.cluster.support import operator as operators
 from tests.cluster.support.kubectl import Kubectl, eventually
 from tests.cluster.support.live import CALM, NAME, ROUTER, SELECTOR
 from tests.cluster.support.namespace import Namespace
-from tests.cluster.support.operator import Operator
+from tests.cluster.support.operator import RELEASE, Operator
 from tests.support.config import route
 
+from webhookcore_operator.leader import NAME as LEASE
 from webhookcore_operator.render import Part
 
 KINDS: Final = ",".join(
@@ -72,6 +73,12 @@ def delete(namespace: Namespace, *more: str) -> None:
     assert namespace.kubectl.get("wcc", NAME) is None
 
 
+def of_the_release(operator: Operator) -> set[str]:
+    """What the operator's own release put into the cluster, and what the operator made for itself."""
+    kinds = f"{KINDS},roles,rolebindings,clusterroles,clusterrolebindings"
+    return operator.kubectl.names(kinds, f"app.kubernetes.io/instance={RELEASE}") | operator.kubectl.names("leases")
+
+
 @pytest.fixture
 def back(operator: Operator) -> Iterator[Operator]:
     """The operator, which may be deleted: it is there again afterwards."""
@@ -98,7 +105,9 @@ def test_in_any_order(back: Operator, namespaces: Callable[[], Namespace]) -> No
     is_gone(whole)
 
     delete(together)
+    assert LEASE in of_the_release(back)
     back.uninstall()
+    eventually(lambda: not of_the_release(back), "nothing remains of the operator")
     delete(later)
     for namespace in (together, later):
         nothing_remains(namespace.kubectl)

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import pytest
 from tests.cluster.support import live as lives
+from tests.cluster.support.audit import Request
 from tests.cluster.support.kubectl import eventually
 from tests.cluster.support.live import Live
 from tests.cluster.support.namespace import Namespace
-from tests.cluster.support.operator import NAMESPACE, OPERATOR, Operator
+from tests.cluster.support.operator import NAMESPACE, OPERATOR, Asked, Operator
 
 from webhookcore_operator.leader import NAME as LEASE
 
@@ -54,6 +55,11 @@ def repaired(live: Live, *, seconds: float = 60) -> None:
     eventually(lambda: live.kubectl.must_get("cronjob", CHILD)["metadata"]["uid"] != before, CHILD, seconds=seconds)
 
 
+def of_pod(asked: Asked, pod: str) -> list[Request]:
+    """What it asked to have written."""
+    return [found for found in asked.requests() if found.pod == pod and found.is_write]
+
+
 def whole(operator: Operator) -> None:
     """Both replicas are there again."""
     operator.kubectl.rolled_out(f"deployment/{OPERATOR}", seconds=120)
@@ -63,11 +69,11 @@ def test_a_leader_that_is_killed_with_its_pod(live: Live, operator: Operator) ->
     """The other replica takes over within 50 s, though nobody released the Lease, and repairs what was missed."""
     former, cluster = operator.leader(), operator.release.cluster
     process = cluster.process(NAMESPACE, former)
+    killed = datetime.now(UTC)
     cluster.on_node("kill", "-STOP", process)  # it must not hear that its pod is to end
     live.kubectl.delete("cronjob", CHILD)
     operator.kubectl("delete", "pod", former, "--force", "--grace-period=0")
     cluster.on_node("kill", "-KILL", process)
-    killed = datetime.now(UTC)
     taken = taken_over(operator, former)
     assert (taken - killed).total_seconds() <= TAKEOVER_SECONDS
     eventually(lambda: live.kubectl.get("cronjob", CHILD), "what was deleted meanwhile is there again")
@@ -85,9 +91,22 @@ def test_a_leader_that_is_killed_and_comes_again(live: Live, operator: Operator)
     whole(operator)
 
 
+def test_a_lease_that_somebody_deletes(live: Live, operator: Operator) -> None:
+    """Its holder makes it again and leads on; nobody takes over, no work stops."""
+    leader = operator.leader()
+    uid = operator.kubectl.must_get("lease", LEASE)["metadata"]["uid"]
+    operator.kubectl.delete("lease", LEASE)
+    again = eventually(lambda: operator.kubectl.get("lease", LEASE), "the Lease is there again")
+    assert again["metadata"]["uid"] != uid
+    assert again["spec"]["holderIdentity"] == leader
+    repaired(live)
+    whole(operator)
+
+
 def test_a_leader_that_is_stopped_past_its_lease(live: Live, operator: Operator) -> None:
     """When it goes on it writes nothing, although there is something to do: by the audit log. Then it ends."""
     former, cluster, asked = operator.leader(), operator.release.cluster, operator.audit()
+    eventually(lambda: of_pod(asked, former), "the leader's renewal in the audit log")  # it can be told by its pod
     cluster.signal(NAMESPACE, former, "STOP")
     live.kubectl.delete("cronjob", CHILD)  # what it would do, could it
     taken = taken_over(operator, former)
@@ -102,8 +121,7 @@ def test_a_leader_that_is_stopped_past_its_lease(live: Live, operator: Operator)
 
     eventually(ended, "the former leader ends", seconds=90)
     eventually(lambda: live.kubectl.get("cronjob", CHILD), "the other replica makes it once more")
-    mine = [found for found in asked.requests() if found.pod == former and found.is_write]
-    late = [found for found in mine if datetime.fromisoformat(found.at) > taken]
+    late = [found for found in of_pod(asked, former) if datetime.fromisoformat(found.at) > taken]
     assert [found for found in late if found.resource != "leases" or found.code < 400] == []
     assert operator.leader() != former
     whole(operator)

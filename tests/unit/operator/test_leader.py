@@ -79,8 +79,8 @@ class Leases:
     def holder(self) -> Any:
         return (self.lease or {}).get("spec", {}).get("holderIdentity")
 
-    def leadership(self, identity: str = "a", times: Times = TIMES) -> Leadership:
-        return Leadership(identity=identity, namespace="system", times=times, clock=self.clock)
+    def leadership(self, identity: str = "a", times: Times = TIMES, owner: Manifest | None = None) -> Leadership:
+        return Leadership(identity=identity, namespace="system", owner=owner, times=times, clock=self.clock)
 
 
 async def acquired(leases: Leases, identity: str = "a") -> Leadership:
@@ -104,6 +104,19 @@ async def test_a_free_lease_is_taken_at_once() -> None:
     assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("a", 30, 0)
     assert spec["acquireTime"] == spec["renewTime"]
     assert spec["renewTime"].endswith("Z")
+
+
+async def test_it_goes_with_the_operators_service_account() -> None:
+    """With the one of whoever holds it: an installation before may have had another."""
+    leases = Leases()
+    for uid in ("before", "now"):
+        owner = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "operator", "uid": uid}
+        leadership = leases.leadership(owner=owner)
+        await leadership.acquire(leases.api)
+        assert leases.lease is not None
+        assert leases.lease["metadata"]["ownerReferences"] == [owner]
+        assert leases.lease["metadata"]["name"] == NAME
+        await leadership.release(leases.api)
 
 
 async def test_nobody_leads_who_has_not_got_it() -> None:
