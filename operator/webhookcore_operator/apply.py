@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.kinds import DEPLOYMENT, Kind, kind_of
+from webhookcore_operator.live import owned_by
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.surplus import removals, whole_spec
 
@@ -46,11 +47,6 @@ class Applied:
 
     live: Manifest
     outcome: Outcome
-
-
-def owned_by(live: Manifest, uid: str) -> bool:
-    """Whether the object has this owner's reference: one of a vanished owner of the same name has another UID."""
-    return any(owner.get("uid") == uid for owner in live["metadata"].get("ownerReferences") or ())
 
 
 class Applier:

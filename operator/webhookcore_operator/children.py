@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from webhookcore_operator import scale
 from webhookcore_operator.api import Api
-from webhookcore_operator.apply import owned_by
 from webhookcore_operator.kinds import CHILDREN, CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, MONITORING, Kind, kind_of
-from webhookcore_operator.live import true_condition
+from webhookcore_operator.live import owned_by, true_condition
 from webhookcore_operator.render import Owner, names
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.render.names import LABEL_COMPONENT, LABEL_INSTANCE, LABEL_NAME, Part

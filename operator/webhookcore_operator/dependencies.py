@@ -13,8 +13,8 @@ from webhookcore.settings import WebhookCoreSpec
 from webhookcore.settings.database_url import MUST_BE, is_database_url
 from webhookcore.settings.secrets import INTERNAL_REF, SHORTEST
 from webhookcore_operator.api import Api, ApiError
-from webhookcore_operator.apply import owned_by
 from webhookcore_operator.kinds import SECRET, SERVICE
+from webhookcore_operator.live import owned_by
 from webhookcore_operator.render import Owner, Part, Reference, names, references
 from webhookcore_operator.render.inputs import Manifest
 

@@ -51,7 +51,7 @@ def _on_event(registry: kopf.OperatorRegistry, kind: Kind, handler: Any) -> None
 
 
 def settings() -> kopf.OperatorSettings:
-    """Kopf's settings: what worked, and why, is in docs/architecture.md."""
+    """Kopf's settings: it reports nothing, and a watch that went dead is noticed in a minute."""
     made = kopf.OperatorSettings()
     made.scanning.disabled = True
     made.posting.enabled = False

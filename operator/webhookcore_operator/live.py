@@ -12,3 +12,8 @@ def true_condition(live: Manifest, type_: str) -> dict[str, Any] | None:
             found: dict[str, Any] = condition
             return found
     return None
+
+
+def owned_by(live: Manifest, uid: str) -> bool:
+    """Whether the object has this owner's reference: one of a vanished owner of the same name has another UID."""
+    return any(owner.get("uid") == uid for owner in live["metadata"].get("ownerReferences") or ())

@@ -26,7 +26,9 @@ class Metrics:
             f"{_PREFIX}drift_corrections", "Children that somebody else had changed.", ["kind"], registry=registry
         )
         self.leader = Gauge(f"{_PREFIX}leader", "1 while this replica leads.", registry=registry)
-        self.last_resync = Gauge(names.METRIC_LAST_RESYNC, "When everything was last looked at.", registry=registry)
+        self.last_resync = Gauge(
+            names.METRIC_LAST_RESYNC, "When everything was last put on the work queue.", registry=registry
+        )
         self.condition = Gauge(
             names.METRIC_CONDITION,
             "1 while the condition of the resource is true, else 0.",

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from webhookcore_operator import gate, observe, render
 from webhookcore_operator.api import Api
-from webhookcore_operator.apply import owned_by
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import Type
 from webhookcore_operator.kinds import JOB, POD
+from webhookcore_operator.live import owned_by
 from webhookcore_operator.render import Inputs
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.status import Findings

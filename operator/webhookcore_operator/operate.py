@@ -19,6 +19,7 @@ from webhookcore_operator.kinds import CONFIG, MONITORING
 from webhookcore_operator.leader import Leadership, NotLeaderError, Times
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.reconcile import Reconciler
+from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.serve import Health, serving
 from webhookcore_operator.service_account import own_reference
 from webhookcore_operator.work_queue import Key, WorkQueue
@@ -36,8 +37,20 @@ class MisconfiguredError(Exception):
     """The operator's environment lacks something or makes no sense; the message says what."""
 
 
-class KindsChangedError(Exception):
-    """The Prometheus operator's kinds have come or gone: who watches them starts anew."""
+class ScopeChangedError(Exception):
+    """There is something else to watch than before: who watches it starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What there is to watch."""
+
+    kinds: frozenset[str]
+    """Those of the Prometheus operator's that the cluster has."""
+    namespaces: frozenset[str]
+    """Those that the operator is told to watch and may look into; "" stands for all. Empty where it may not look into
+    any, or the CRD is not there.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,31 +136,42 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
 ) -> int:
     leadership.watch()
     metrics.leader.set(1)
-    kinds = await _monitoring_at_last(gated)
+    keeping = asyncio.create_task(leadership.keep(plain), name="lease")
+    looking = asyncio.create_task(_scope_at_last(options, gated), name="scope")
+    await asyncio.wait({keeping, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not looking.done():
+        looking.cancel()
+        metrics.leader.set(0)
+        ended = _verdict([keeping])
+        keeping.cancel()
+        return ended
+    scope = looking.result()
     recorder = Recorder(gated, options.identity)
 
     def wake(key: Key) -> None:
         queue.add(key)
 
-    reconciler = Reconciler(gated, image=options.image, monitoring=kinds, metrics=metrics, recorder=recorder, wake=wake)
+    reconciler = Reconciler(
+        gated, image=options.image, monitoring=scope.kinds, metrics=metrics, recorder=recorder, wake=wake
+    )
     queue = WorkQueue(reconciler.reconcile)
     metrics.depth.set_function(lambda: queue.depth)
     stop_kopf = asyncio.Event()
     watching = asyncio.create_task(
         kopf.operator(
-            registry=registry_for(queue, kinds),
+            registry=registry_for(queue, scope.kinds),
             settings=settings(),
             standalone=True,
             clusterwide=not options.watched,
-            namespaces=options.watched,
+            namespaces=sorted(scope.namespaces) if options.watched else (),
             stop_flag=stop_kopf,
         ),
         name=_WATCHING,
     )
     parts = [
-        asyncio.create_task(leadership.keep(plain), name="lease"),
+        keeping,
         asyncio.create_task(queue.run(), name="queue"),
-        asyncio.create_task(_resync(options, gated, kinds, queue, health, metrics), name="resync"),
+        asyncio.create_task(_resync(options, gated, scope, queue, health, metrics), name="resync"),
         watching,
     ]
     try:
@@ -176,7 +200,7 @@ def _verdict(parts: list[asyncio.Task[None]]) -> int:
             error = _error(part)
             if isinstance(error, NotLeaderError):
                 _log.error("%s: another replica goes on", error)
-            elif isinstance(error, KindsChangedError):
+            elif isinstance(error, ScopeChangedError):
                 _log.warning("%s", error)
                 return 0
             else:
@@ -189,37 +213,57 @@ def _error(part: asyncio.Task[None]) -> BaseException | None:
     return None if part.cancelled() else part.exception()
 
 
-async def _monitoring_at_last(api: Api) -> frozenset[str]:
-    """The same, asked until there is an answer; the lease is not renewed meanwhile, so that there is an end to it."""
+async def _scope_at_last(options: Options, api: Api) -> Scope:
+    """What there is to watch, once there is anything: kopf watches only what it finds as it starts."""
+    said = ""
     while True:
         try:
-            return await _monitoring(api)
+            scope, _ = await _look(options, api)
+            if scope.namespaces:
+                if dark := set(options.watched) - scope.namespaces:
+                    _log.warning("no right to look into: %s; the other namespaces are watched", ", ".join(sorted(dark)))
+                return scope
+            trouble = "there is no CustomResourceDefinition of WebhookCoreConfigs, or no right to list them"
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("the cluster's kinds are not known yet: %s", str(error) or type(error).__name__)
-            await asyncio.sleep(_RETRY_SECONDS)
+            trouble = str(error) or type(error).__name__
+        if trouble != said:
+            _log.warning("nothing to watch yet: %s", trouble)
+            said = trouble
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _monitoring(api: Api) -> frozenset[str]:
-    """Those of the Prometheus operator's kinds that the cluster has."""
-    return frozenset([kind.name for kind in MONITORING if await api.serves(kind)])
+async def _look(options: Options, api: Api) -> tuple[Scope, list[Manifest]]:
+    """What there is to watch, and all resources in it. A namespace that is deleted takes the operator's rights in it
+    along; the others are looked after all the same.
+    """
+    kinds = frozenset([kind.name for kind in MONITORING if await api.serves(kind)])
+    namespaces, found = set(), []
+    for namespace in options.watched or ("",):
+        try:
+            found += await api.list_all(CONFIG, namespace)
+        except ApiError as error:
+            if not (error.forbidden or error.not_found):
+                raise
+        else:
+            namespaces.add(namespace)
+    return Scope(kinds, frozenset(namespaces)), found
 
 
 async def _resync(  # noqa: PLR0917 - as `_lead`
-    options: Options, api: Api, kinds: frozenset[str], queue: WorkQueue, health: Health, metrics: Metrics
+    options: Options, api: Api, watched: Scope, queue: WorkQueue, health: Health, metrics: Metrics
 ) -> None:
-    """Looks at everything now and then: watches lose what happens while they are away. Raises KindsChangedError."""
+    """Looks at everything now and then: watches lose what happens while they are away. Raises ScopeChangedError."""
     known: set[Key] = set()
     while True:
         try:
-            there = await _monitoring(api)
-            found = [each for namespace in options.watched or ("",) for each in await api.list_all(CONFIG, namespace)]
+            scope, found = await _look(options, api)
         except (ApiError, *UNREACHABLE) as error:
             _log.warning("resync failed, again in %.0f s: %s", _RETRY_SECONDS, str(error) or type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
             continue
-        if there != kinds:
-            words = ", ".join(sorted(there ^ kinds))
-            raise KindsChangedError(f"the cluster has other kinds than before ({words}): starting anew")
+        if scope != watched:
+            words = ", ".join(sorted((scope.kinds ^ watched.kinds) | (scope.namespaces ^ watched.namespaces)))
+            raise ScopeChangedError(f"there is something else to watch than before ({words}): starting anew")
         keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found}
         for key in sorted(keys | known):
             queue.add(key)

@@ -2,23 +2,30 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
+from tests.cluster.support import live as lives
 from tests.cluster.support import manifests
 from tests.cluster.support.chart import CRD, Release, released
 from tests.cluster.support.clusters import Cluster
-from tests.cluster.support.kubectl import CommandError, eventually
+from tests.cluster.support.kubectl import CommandError, Kubectl, eventually
 from tests.cluster.support.namespace import DATABASE, Namespace
 from tests.cluster.support.tools import ROOT
 from tests.support.config import config, route
+
+from webhookcore_operator.render.names import METRIC_LAST_RESYNC
 
 pytestmark = pytest.mark.usefixtures("own_operator")
 
 NO_OPERATOR: Final = {"operator": {"replicas": 0}}
 """For what the chart does by itself."""
+ALONE: Final = {"replicas": 1, "resyncSeconds": 5}
+"""An operator that looks often."""
+GONE_SECONDS: Final = 120.0
 RIDES: Final = route("rides", "http://rides/webhook")
 POSTGRES: Final = "statefulset/webhook-core-postgres"
 SQL: Final = """
@@ -223,7 +230,7 @@ def test_helm_test(cluster: Cluster, namespace: Namespace) -> None:
 def test_an_operator_for_some_namespaces(cluster: Cluster, namespaces: Callable[[], Namespace]) -> None:
     """It works with Roles alone, where they are, and never asks for more."""
     its, others = namespaces(), namespaces()
-    values = {"watchNamespaces": [its.name], "rbac": {"aggregate": False}, "operator": {"replicas": 1}}
+    values = {"watchNamespaces": [its.name], "rbac": {"aggregate": False}, "operator": ALONE}
     with released(cluster, its, **values) as release:
         log = cluster.audit()
         release.install()
@@ -234,6 +241,73 @@ def test_an_operator_for_some_namespaces(cluster: Cluster, namespaces: Callable[
         asked = log.requests(account=f"{its.name}/{release.operator}")
         assert [request for request in asked if request.code in {401, 403}] == []
         assert {request.namespace for request in asked} == {its.name}
+
+
+def test_one_of_its_namespaces_is_deleted(cluster: Cluster, namespaces: Callable[[], Namespace]) -> None:
+    """Its Role is gone with it. The operator starts anew, once, and looks after the other one."""
+    its, gone = namespaces(), namespaces()
+    values = {"watchNamespaces": [its.name, gone.name], "rbac": {"aggregate": False}, "operator": ALONE}
+    with released(cluster, its, **values) as release:
+        release.install()
+        for each in (its, gone):
+            each.kubectl.apply(each.config(RIDES))
+            eventually(lambda each=each: each.kubectl.condition("wcc", "test", "Ready"), "it is looked at")  # type: ignore[misc]
+        kubectl = release.kubectl
+        cluster.kubectl.delete("namespace", gone.name)
+        eventually(lambda: restarts(release) == 1, "the operator starts anew", seconds=90)
+        kubectl.rolled_out(f"deployment/{release.operator}", seconds=90)
+        assert f"no right to look into: {gone.name}" in kubectl.logs(f"deployment/{release.operator}")
+        kubectl.patch("wcc", "test", {"spec": {"dlq": {"batchSize": 7}}})
+        generation = kubectl.must_get("wcc", "test")["metadata"]["generation"]
+        eventually(lambda: observed(kubectl) == generation, "a change is seen")
+        assert restarts(release) == 1
+
+
+def test_its_namespace_is_deleted_with_all_that_is_in_it(cluster: Cluster, namespace: Namespace) -> None:
+    """The operator, a resource, routers that serve, the database: at once, and nothing hangs."""
+    values = {"watchNamespaces": [namespace.name], "rbac": {"aggregate": False}, "operator": ALONE}
+    with released(cluster, namespace, **values) as release:
+        release.install()
+        assert lives.live(namespace).answers()
+        cluster.kubectl.delete("namespace", namespace.name, wait=False)
+        eventually(lambda: cluster.kubectl.get("namespace", namespace.name) is None, "it is gone", seconds=GONE_SECONDS)
+
+
+def test_a_crd_that_comes_after_the_operator(cluster: Cluster, namespace: Namespace, crd_stays: None) -> None:
+    """It leads and waits; a resource is seen at once then, and not at some resync."""
+    del crd_stays
+    cluster.kubectl.delete("crd", CRD)
+    values = {"crds": {"enabled": False}, "operator": {"replicas": 1, "resyncSeconds": 300}}
+    with released(cluster, namespace, **values) as release:
+        release.install()
+        kubectl = release.kubectl
+        kubectl.rolled_out(f"deployment/{release.operator}")
+        logs = f"deployment/{release.operator}"
+        eventually(lambda: "nothing to watch yet" in kubectl.logs(logs), "it says what it waits for")
+        cluster.kubectl.apply(ROOT / "crds" / "webhookcoreconfigs.yaml", server_side=True)
+        cluster.kubectl.wait(f"crd/{CRD}", "condition=Established")
+        eventually(lambda: resynced(release), "its first look is over: what it sees from here on, it sees by a watch")
+        kubectl.apply(namespace.config(RIDES))
+        eventually(lambda: kubectl.condition("wcc", "test", "Ready"), "it is looked at", seconds=30)
+        assert restarts(release) == 0
+
+
+def restarts(release: Release) -> int:
+    """Of the operator's one container."""
+    (pod,) = release.kubectl.staying("pods", "app.kubernetes.io/component=operator")
+    return int(pod["status"]["containerStatuses"][0]["restartCount"])
+
+
+def resynced(release: Release) -> bool:
+    """Whether its operator has looked at everything."""
+    (pod,) = release.kubectl.names("pods", "app.kubernetes.io/component=operator")
+    told = release.kubectl.get_raw(f"/api/v1/namespaces/{release.namespace.name}/pods/{pod}:8080/proxy/metrics")
+    (value,) = re.findall(rf"^{METRIC_LAST_RESYNC} (\S+)$", told, re.MULTILINE)
+    return float(value) > 0
+
+
+def observed(kubectl: Kubectl) -> int:
+    return int(kubectl.must_get("wcc", "test")["status"]["observedGeneration"])
 
 
 def test_manifests_without_helm_on_the_machine() -> None:

@@ -343,7 +343,7 @@ async def test_kinds_that_come_while_it_runs(place: Namespace) -> None:
     async with operating(place, "before") as (before, _):
         await before.wait_for_line(f"Deployment {place.name}/{ROUTER}: created")
         with monitoring_kinds(place.cluster):
-            await before.wait_for_line("the cluster has other kinds than before (PodMonitor, PrometheusRule)")
+            await before.wait_for_line("there is something else to watch than before (PodMonitor, PrometheusRule)")
             assert await before.wait() == 0
             async with operating(place, "after") as (after, _):
                 await after.wait_for_line(f"PodMonitor {place.name}/{ROUTER}: created")
