@@ -1,6 +1,8 @@
 """One reconciliation: reads a resource and all that is its own, and brings what is there to what is wanted."""
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,7 +12,7 @@ from webhookcore.settings.check import check
 from webhookcore.settings.findings import Finding
 from webhookcore.settings.problems import path_of
 from webhookcore_operator import claim, conditions, dependencies, render, scale
-from webhookcore_operator.api import Api, ApiError
+from webhookcore_operator.api import UNREACHABLE, Api, ApiError
 from webhookcore_operator.apply import ChangedMeanwhileError
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, TRUE, UNKNOWN, Type
@@ -29,7 +31,11 @@ MISSING_SECONDS: Final = 15.0
 """Secrets are not watched."""
 ROLLOUT_SECONDS: Final = 10.0
 """Deployments are; pods are not."""
+FAILURES: Final = 3
+"""In a row, after which a resource is told of it: an API server that is about to restart answers anything."""
 _SUSPENDED: Final = "spec.suspend is true: what runs keeps running, and nothing is changed"
+
+_log = logging.getLogger(__name__)
 
 
 class Reconciler:
@@ -57,6 +63,7 @@ class Reconciler:
         self._recorder = recorder
         self._wake = wake
         self._now = now
+        self._failures: Counter[Key] = Counter()
 
     async def reconcile(self, key: Key) -> float | None:
         """Seconds after which to look again, whatever happens; None: when something happens."""
@@ -68,7 +75,11 @@ class Reconciler:
         except ChangedMeanwhileError:
             result = "conflict"
             return SOON
+        except ApiError:
+            self._failures[key] += 1
+            raise
         else:
+            del self._failures[key]
             return again
         finally:
             self._metrics.reconciles.labels(result).inc()
@@ -85,13 +96,30 @@ class Reconciler:
         owner = Owner(key.name, key.namespace, resource["metadata"]["uid"])
         children = await Children.read(self._api, owner, self._monitoring)
         findings = Findings(memory=memory_of(resource.get("status") or {}))
-        await self._bring(resource, holder, children, findings)
+        try:
+            await self._bring(resource, holder, children, findings)
+        except ApiError as error:
+            if self._failures[key] + 1 >= FAILURES:
+                await self._tell_of_failure(resource, children, findings, error)
+            raise
         pods = await self._unsettled_pods(children, findings)
         await self._write_status(resource, build(resource, findings, children, pods, self._timestamp()))
         return min(findings.again, default=None)
 
+    async def _tell_of_failure(
+        self, resource: Manifest, children: Children, findings: Findings, error: ApiError
+    ) -> None:
+        """What nobody foresaw: the resource must not look as if all were well. It is tried again all the same."""
+        words = f"the API server answered {error}; it is tried again"
+        findings.say(Type.SPEC_APPLIED, FALSE, "ReconcileFailed", words)
+        try:
+            await self._write_status(resource, build(resource, findings, children, (), self._timestamp()))
+        except (ApiError, *UNREACHABLE):
+            _log.warning("%s: its status could not be written either", _key(resource))
+
     def _forget(self, key: Key) -> None:
         self._writer.forget_all(key.namespace, key.name)
+        del self._failures[key]
         for type_ in Type:
             try:
                 self._metrics.condition.remove(key.namespace, key.name, type_)

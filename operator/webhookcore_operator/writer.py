@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from webhookcore_operator.api import Api
+from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.apply import Applier, Outcome, RefusedError, StrangerError
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, Type
@@ -28,7 +28,10 @@ class ChildWriter:
         self._metrics = metrics
 
     async def apply(self, wanted: Iterable[Manifest], children: Children, findings: Findings) -> None:
-        """Each for itself: one that cannot be must not keep the others from being right."""
+        """Each for itself: one that cannot be must not keep the others from being right. Raises, after all of them,
+        the first ApiError that says nothing of the object: a webhook that does not answer, say.
+        """
+        failed: list[ApiError] = []
         for manifest in wanted:
             try:
                 applied = await self._applier.apply(manifest, await children.find(self._api, manifest))
@@ -38,9 +41,13 @@ class ChildWriter:
                 findings.again.append(CONFLICT_SECONDS)
             except RefusedError as error:
                 findings.say(Type.SPEC_APPLIED, FALSE, "InvalidSpec", f"the API server refuses the {error}")
+            except ApiError as error:
+                failed.append(error)
             else:
                 children.put(applied.live)
                 self._told_of(manifest, applied.outcome)
+        if failed:
+            raise failed[0]
 
     async def prune(self, wanted: Iterable[Manifest], children: Children, *, only: Kind | None = None) -> None:
         """Deletes what is the resource's own and not among `wanted`: all of it, or that of one kind."""
