@@ -7,12 +7,12 @@ from typing import Final
 
 from webhookcore_operator.live import true_condition
 from webhookcore_operator.render.inputs import Manifest
-from webhookcore_operator.render.names import PULL_ANNOTATION
+from webhookcore_operator.render.names import START_ANNOTATION
 
 FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(minutes=10)
 LOOK: Final = timedelta(seconds=10)
-SOON: Final = timedelta(seconds=2)
+JOB_GONE: Final = timedelta(seconds=2)
 """By then a Job that is deleted is gone."""
 MIGRATED: Final = ("Migrated", "the database has this image's schema")
 MIGRATING: Final = "Migrating"
@@ -87,10 +87,10 @@ def decide(
 
 
 def is_outdated(job: Manifest, wanted: Manifest) -> bool:
-    """Whether the Job's image would be pulled otherwise than is `wanted` now. By our own note: what is there,
-    an admission controller may have changed, and would again.
+    """Whether the Job would start otherwise than is `wanted` now: its image pulled otherwise, on other nodes. By our
+    own note: what is there, an admission controller may have changed, and would again.
     """
-    then, now = ((each["metadata"].get("annotations") or {}).get(PULL_ANNOTATION) for each in (job, wanted))
+    then, now = ((each["metadata"].get("annotations") or {}).get(START_ANNOTATION) for each in (job, wanted))
     return bool(then != now)
 
 
@@ -98,7 +98,7 @@ def _running(wanted: str, memory: Memory, job: Manifest, stalled: str, now: date
     """Looked at again all the while: nobody watches its pods."""
     name = job["metadata"]["name"]
     if stalled and outdated:
-        return _under_way(Step.DELETE, wanted, memory, f"the Job {name} is made anew", now + SOON)
+        return _under_way(Step.DELETE, wanted, memory, f"the Job {name} is made anew", now + JOB_GONE)
     if job["spec"].get("suspend"):
         stalled = "somebody has suspended it"
     if stalled:
@@ -126,7 +126,7 @@ def _failed(memory: Memory, job: Manifest, log: str, now: datetime) -> Gate:
     due = _due(memory)
     if due is not None and now < due:
         return Gate(False, Step.NOTHING, memory, FAILED, _told(memory, log, job), due)
-    return Gate(False, Step.DELETE, memory, FAILED, _told(memory, log, job), now + SOON)
+    return Gate(False, Step.DELETE, memory, FAILED, _told(memory, log, job), now + JOB_GONE)
 
 
 def _due(memory: Memory) -> datetime | None:

@@ -24,13 +24,14 @@ async def migrate(
     if live is not None and not owned_by(live, children.owner.uid):
         live = None  # says nothing of this resource's database; making ours then tells of the name's conflict
     pods = await _pods_of(api, live) if live is not None else []
+    stalled = (observe.broken(pods) or observe.unplaced(live, pods, now)) if live is not None else ""
     decided = gate.decide(
         wanted,
         findings.memory,
         live,
         _last_words(pods),
         now,
-        stalled=observe.broken(pods),
+        stalled=stalled,
         outdated=live is not None and gate.is_outdated(live, job),
     )
     findings.memory = decided.memory

@@ -1,6 +1,7 @@
 """What the children say of themselves: the rollout, the routers, the scheduled tasks. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from webhookcore_operator import scale
@@ -15,6 +16,9 @@ _BROKEN: Final = frozenset({
     "ImageInspectError", "ImagePullBackOff", "InvalidImageName", "RunContainerError",
 })  # fmt: skip
 """Why a container waits, where waiting does not help."""
+_AGAIN_AND_AGAIN: Final = 2
+_TO_BE_PLACED: Final = timedelta(seconds=30)
+"""For a pod to be made and to get a node. A node that has to be started first takes longer: that is told meanwhile."""
 
 
 def rollout(deployment: Manifest, pods: Iterable[Manifest]) -> Condition:
@@ -50,11 +54,46 @@ def _broken(pod: Manifest) -> str:
     status = pod.get("status") or {}
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in _BROKEN:
-            ended = (container.get("lastState") or {}).get("terminated") or {}
+        reason = waiting.get("reason")
+        if reason not in _BROKEN and _ends_again_and_again(container):
+            reason = "CrashLoopBackOff"  # as it was a moment ago, and will be in a moment
+        if reason in _BROKEN:
+            ended = _last_end(container)
             said = (ended.get("message") or waiting.get("message") or "").strip()
-            return f"the pod {pod['metadata']['name']}: {waiting['reason']}: {said}"[:700]
+            return f"the pod {pod['metadata']['name']}: {reason}: {said}"[:700]
     return ""
+
+
+def _ends_again_and_again(container: Mapping[str, Any]) -> bool:
+    """Also while it runs for the moment, or has just ended: a rollout is not stalled by turns. Once is an accident."""
+    return (
+        not container.get("ready")
+        and container.get("restartCount", 0) >= _AGAIN_AND_AGAIN
+        and bool(_last_end(container).get("exitCode"))
+    )
+
+
+def _last_end(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How it ended last, or nothing."""
+    states = (container.get("state") or {}, container.get("lastState") or {})
+    return next((state["terminated"] for state in states if state.get("terminated")), {})
+
+
+def unplaced(job: Manifest, pods: Sequence[Manifest], now: datetime) -> str:
+    """Why no pod of a Job has begun, where it has had its time; or nothing."""
+    made = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    if now - made < _TO_BE_PLACED:
+        return ""
+    if not pods:
+        return f"no pod could be made for it (kubectl describe job/{job['metadata']['name']})"
+    return "; ".join(sorted(words for pod in pods if (words := _unscheduled(pod)))[:3])
+
+
+def _unscheduled(pod: Manifest) -> str:
+    scheduled = _conditions(pod).get("PodScheduled") or {}
+    if scheduled.get("status") != FALSE or pod["metadata"].get("deletionTimestamp"):
+        return ""
+    return f"the pod {pod['metadata']['name']}: {scheduled.get('reason')}: {scheduled.get('message')}"[:700]
 
 
 def routers(deployment: Manifest | None) -> Condition:

@@ -181,7 +181,7 @@ SMALLEST: Final = changed(
             "maxRunSeconds": 1,
             "alertThreshold": 1,
             "successfulJobsHistoryLimit": 0,
-            "failedJobsHistoryLimit": 0,
+            "failedJobsHistoryLimit": 1,
         },
         "spec.sessions": {"ttlHours": 1},
         "spec.cleanup": {"schedule": "* * * * *", "dlqRetentionDays": 1, "abandonedRetentionDays": 1},

@@ -130,6 +130,7 @@ def test_lint_and_pod_security(cluster: Cluster, values: dict[str, Any], tmp_pat
         ({"watchNamespaces": "default"}, "watchNamespaces"),
         ({"watchNamespaces": ["Default"]}, "watchNamespaces"),
         ({"config": {"create": "yes"}}, "create"),
+        ({"config": {"create": True}, "watchNamespaces": ["shop"]}, "which is not among watchNamespaces"),
         ({"config": {"name": "1st"}}, "name"),
         ({"config": {"spec": []}}, "spec"),
         ({"embeddedPostgres": {"persistence": {"size": "big"}}}, "size"),
@@ -205,7 +206,7 @@ def test_names_are_short_enough_under_the_longest_release_name(cluster: Cluster)
 def test_names_of_digits_are_names(cluster: Cluster) -> None:
     """A namespace, a release and a Secret may be called by a number."""
     values = {**VALUES["trial"], "watchNamespaces": ["2024"], "image": {"pullSecrets": ["42"]}}
-    documents = render(cluster, values, name="1234")
+    documents = render(cluster, values, name="1234", namespace="2024")
     metadata = [each["metadata"] for each in documents]
     assert "2024" in {each.get("namespace") for each in metadata}
     labels = [value for each in metadata for value in each.get("labels", {}).values()]

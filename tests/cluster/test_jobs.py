@@ -129,7 +129,7 @@ def test_what_the_resource_says_is_what_the_next_run_does(system: Live) -> None:
             "batchSize": 7,
             "maxRetries": 1,
             "successfulJobsHistoryLimit": 1,
-            "failedJobsHistoryLimit": 0,
+            "failedJobsHistoryLimit": 2,
         },
         cleanup={"schedule": "30 3 * * 1", "timeZone": "Europe/Paris", "abandonedRetentionDays": 9},
     )
@@ -138,7 +138,7 @@ def test_what_the_resource_says_is_what_the_next_run_does(system: Live) -> None:
         "schedule": "*/7 * * * *",
         "timeZone": "Africa/Kigali",
         "successfulJobsHistoryLimit": 1,
-        "failedJobsHistoryLimit": 0,
+        "failedJobsHistoryLimit": 2,
         "concurrencyPolicy": "Forbid",
         "suspend": True,
     }

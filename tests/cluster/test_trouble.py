@@ -1,5 +1,6 @@
 """What cannot work: the condition says what and what to do, the router of before answers, and it ends when mended."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,9 +11,12 @@ from tests.cluster.support import manifests
 from tests.cluster.support.kubectl import eventually
 from tests.cluster.support.live import NAME, ROUTER, SELECTOR, Live
 from tests.cluster.support.namespace import Namespace
-from tests.cluster.support.operator import RESYNC_SECONDS, Operator
+from tests.cluster.support.operator import NAMESPACE, OPERATOR, RESYNC_SECONDS, Operator
 
 NOWHERE: Final = {"repository": "webhook-core", "tag": "no-such-tag"}
+CALM_SECONDS: Final = 5.0
+CALM_LOOKS: Final = 4
+"""Most that are made in so short a time: a resync, one for what is missing, and for what came of them."""
 METADATA_ROUTE: Final = {"name": "wa-webhook-example", "url": "http://169.254.169.254/latest"}
 
 pytestmark = pytest.mark.long
@@ -36,11 +40,24 @@ def live(shared: Live) -> Iterator[Live]:
 
 @contextmanager
 def undisturbed(live: Live) -> Iterator[None]:
-    """The same routers before and after, which answer; Ready again at the end of the test is the block's to bring."""
-    before = live.routers()
+    """While the trouble is there: the routers of before, none of them started anew, and they answer. Nor does the
+    operator try over and over.
+    """
+    before, restarts = live.routers(), live.restarts()
     yield
+    calm(live)
     assert before <= live.routers()
+    assert live.restarts() == restarts
     assert live.answers()
+
+
+def calm(live: Live) -> None:
+    """The operator makes and deletes nothing, and looks now and then, not all the time: by the audit log."""
+    log = live.namespace.cluster.audit()
+    time.sleep(CALM_SECONDS)
+    asked = [each for each in log.requests(account=f"{NAMESPACE}/{OPERATOR}") if each.namespace == live.namespace.name]
+    assert [each for each in asked if each.verb in {"create", "delete"} and each.resource != "events"] == []
+    assert len([each for each in asked if each.resource == "webhookcoreconfigs"]) <= CALM_LOOKS, asked
 
 
 @pytest.mark.parametrize(
@@ -55,10 +72,8 @@ def undisturbed(live: Live) -> Iterator[None]:
     ],
     ids=["url", "time zone", "schedule"],
 )
-def test_what_the_crd_lets_through_and_core_refuses(
-    live: Live, operator: Operator, change: Mapping[str, Any], says: str
-) -> None:
-    """InvalidSpec with the field's path and what it must be; nothing changes, and nothing is tried over and over."""
+def test_what_the_crd_lets_through_and_core_refuses(live: Live, change: Mapping[str, Any], says: str) -> None:
+    """InvalidSpec with the field's path and what it must be, and nothing changes."""
     before = live.kubectl.must_get("wcc", NAME)["spec"]
     deployment = live.deployment()
     with undisturbed(live):
@@ -67,11 +82,6 @@ def test_what_the_crd_lets_through_and_core_refuses(
         assert says in told["message"]
         assert told["message"] == live.becomes("Ready", "False", "InvalidSpec")["message"]
         assert live.deployment()["spec"] == deployment["spec"]
-    asked = operator.audit()
-    operator.resynced()
-    about = [found for found in asked.requests() if found.namespace == live.namespace.name]
-    assert [found for found in about if found.is_write] == []
-    assert len([found for found in about if found.resource == "webhookcoreconfigs"]) <= 4, about
     live.change(**{section: before[section] for section in change})
     live.wait_ready()
 
@@ -96,7 +106,7 @@ def test_a_secret_that_is_not_there(live: Live) -> None:
             "create it with the key `token`"
         )
         live.becomes("Ready", "False", "SecretMissing")
-
+    with undisturbed(live):
         live.kubectl.apply(manifests.secret("later", {"another": "a-verify-token"}))
         eventually(
             lambda: "`another`" in live.becomes("DependenciesResolved", "False", "SecretMissing")["message"],
@@ -117,6 +127,7 @@ def test_a_service_that_is_not_there(live: Live) -> None:
     live.becomes("Ready", "False", "ServiceMissing")
     live.becomes("SpecApplied", "True", "Applied")
     assert live.answers()
+    calm(live)
     live.kubectl.apply(manifests.service("jobs", 80, 8080))
     live.becomes("Ready", "True")
     live.change(routes=before)
@@ -131,9 +142,9 @@ def test_an_image_that_is_not_there(live: Live) -> None:
         told = live.becomes("DatabaseMigrated", "False", "MigrationStalled", seconds=90)
         assert "no-such-tag" in told["message"]
         live.becomes("Ready", "False", "MigrationStalled")
-        live.change(image=None)
-        live.wait_ready()
-        assert live.revision() == revision
+    live.change(image=None)
+    live.wait_ready()
+    assert live.revision() == revision
     eventually(lambda: live.kubectl.names("jobs") <= jobs, "the Job that is not wanted any more is gone")
 
 
@@ -144,8 +155,8 @@ def test_an_image_that_is_not_there_without_a_migration(live: Live) -> None:
         told = live.becomes("SpecApplied", "False", "RolloutStalled", seconds=90)
         assert "no-such-tag" in told["message"]
         live.becomes("Ready", "False", "RolloutStalled")
-        live.change(image=None, database={"migrations": "Auto"})
-        live.wait_ready()
+    live.change(image=None, database={"migrations": "Auto"})
+    live.wait_ready()
 
 
 def test_routers_that_the_api_server_refuses(live: Live) -> None:
@@ -155,8 +166,8 @@ def test_routers_that_the_api_server_refuses(live: Live) -> None:
         told = live.becomes("SpecApplied", "False", "InvalidSpec")
         assert f"the API server refuses the Deployment {ROUTER}" in told["message"]
         assert "nodeAffinity" in told["message"]
-        live.change(router={"affinity": None})
-        live.wait_ready()
+    live.change(router={"affinity": None})
+    live.wait_ready()
 
 
 def test_a_quantity_that_is_none(live: Live) -> None:
@@ -170,8 +181,8 @@ def test_a_quantity_that_is_none(live: Live) -> None:
             lambda: live.kubectl.must_get("cronjob", "dlq-processor")["spec"]["schedule"] == "*/11 * * * *",
             "the CronJob follows",
         )
-        live.change(router={"resources": None})
-        live.wait_ready()
+    live.change(router={"resources": None})
+    live.wait_ready()
 
 
 def test_routers_that_are_refused_keep_their_config(live: Live) -> None:
@@ -187,6 +198,66 @@ def test_routers_that_are_refused_keep_their_config(live: Live) -> None:
     live.kubectl("wait", "--for=condition=Ready", "pods", "--selector", SELECTOR, "--timeout=90s")
     eventually(live.answers, "it answers")
     live.change(router={"affinity": None}, routes=before)
+    live.wait_ready()
+
+
+def test_an_api_server_that_fails(live: Live) -> None:
+    """Whoever has a webhook for Deployments that does not answer is told of it; all else is brought about meanwhile."""
+    webhooks = live.namespace.cluster.kubectl
+    before, restarts, timeout = live.routers(), live.restarts(), live.kubectl.must_get("wcc", NAME)["spec"]["router"]
+    webhooks.apply(nobody_admits_deployments(live.namespace.name))
+    try:
+        live.change(router={"timeoutMs": 3500}, dlq={"schedule": "*/13 * * * *"})
+        told = live.becomes("SpecApplied", "False", "ReconcileFailed")
+        assert "failed calling webhook" in told["message"]
+        live.becomes("Ready", "False", "ReconcileFailed")
+        assert live.kubectl.must_get("cronjob", "dlq-processor")["spec"]["schedule"] == "*/13 * * * *"
+        assert (live.routers(), live.restarts()) == (before, restarts)
+        assert live.answers()
+    finally:
+        webhooks.delete("validatingwebhookconfiguration", live.namespace.name)
+    live.wait_ready()
+    live.change(router={"timeoutMs": timeout.get("timeoutMs")})
+    live.wait_ready()
+
+
+def nobody_admits_deployments(namespace: str) -> dict[str, Any]:
+    """A webhook that the API server has to ask about each Deployment of the namespace, and that nobody serves."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": namespace},
+        "webhooks": [
+            {
+                "name": "deployments.example.com",
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "failurePolicy": "Fail",
+                "timeoutSeconds": 1,
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "rules": [
+                    {
+                        "apiGroups": ["apps"],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE", "UPDATE"],
+                        "resources": ["deployments"],
+                    }
+                ],
+                "clientConfig": {"service": {"namespace": namespace, "name": "nobody", "path": "/"}},
+            }
+        ],
+    }
+
+
+def test_a_migration_that_has_no_node(live: Live) -> None:
+    """Said in the scheduler's words; the routers of before work on. The Job is made anew once it may go elsewhere."""
+    live.kubectl.apply(manifests.secret("again", {"url": live.postgres.url}))
+    with undisturbed(live):
+        again = {"urlSecretRef": {"name": "again", "key": "url"}}
+        live.change(router={"nodeSelector": {"no-such": "node"}}, database=again)
+        told = live.becomes("DatabaseMigrated", "False", "MigrationStalled", seconds=90)
+        assert "Unschedulable" in told["message"]
+    live.change(router={"nodeSelector": None})
     live.wait_ready()
 
 

@@ -15,6 +15,16 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{- /* Which nodes the operator's pods may run on, and those of hooks, which speak for it. */}}
+{{- define "webhook-core.placement" -}}
+{{- with .Values.operator.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "webhook-core.container" -}}
 image: {{ include "webhook-core.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}

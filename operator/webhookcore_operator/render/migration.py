@@ -35,6 +35,6 @@ def migration_job(inputs: Inputs) -> Manifest:
     name = names.migration(inputs.name, migration_hash(inputs))
     job = child(inputs, "Job", name, Part.MIGRATE, {"spec": spec})
     image = inputs.spec.image
-    pull = names.short_hash(json.dumps([image.pull_policy.value, list(image.pull_secrets)]))
-    job["metadata"]["annotations"] = {names.PULL_ANNOTATION: pull}
+    start = json.dumps([image.pull_policy.value, list(image.pull_secrets), pods.placement(inputs)], sort_keys=True)
+    job["metadata"]["annotations"] = {names.START_ANNOTATION: names.short_hash(start)}
     return job

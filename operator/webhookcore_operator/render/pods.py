@@ -70,9 +70,17 @@ def template(inputs: Inputs, pod: Pod) -> dict[str, Any]:
             **_pull_secrets(inputs),
             "containers": [_container(inputs, pod)],
             "volumes": _volumes(inputs, pod),
+            **placement(inputs),
             **pod.pod,
         },
     }
+
+
+def placement(inputs: Inputs) -> dict[str, Any]:
+    """Which nodes any pod may run on: where all nodes are tainted, jobs have to run too."""
+    router = inputs.spec.router
+    wishes = {"nodeSelector": dict(router.node_selector), "tolerations": list(router.tolerations)}
+    return {name: wish for name, wish in wishes.items() if wish}
 
 
 def drain_seconds(inputs: Inputs) -> int:

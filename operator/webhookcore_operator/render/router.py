@@ -62,9 +62,7 @@ def _child(inputs: Inputs, kind: str, name: str, content: dict[str, Any]) -> Man
 def _pod(inputs: Inputs, config: str) -> pods.Pod:
     router = inputs.spec.router
     placement = {
-        "nodeSelector": dict(router.node_selector),
         "affinity": dict(router.affinity),
-        "tolerations": list(router.tolerations),
         "topologySpreadConstraints": list(router.topology_spread_constraints) or [_apart(inputs)],
     }
     return pods.Pod(

@@ -11,7 +11,9 @@ SPARE: Final = 2
 
 
 def disruption_budget(inputs: Inputs) -> Manifest | None:
-    """One router at a time may be evicted. None where two are not sure: the only one could never leave its node."""
+    """One router at a time may be evicted. None where two are not sure: it would hold the only one on its
+    node, or protect nobody.
+    """
     if _surely(inputs.spec.router) < SPARE:
         return None
     spec = {

@@ -7,7 +7,7 @@ from tests.unit.operator.objects import job
 
 from webhookcore_operator.gate import Memory, Step, decide, is_outdated
 from webhookcore_operator.render.inputs import Manifest
-from webhookcore_operator.render.names import PULL_ANNOTATION
+from webhookcore_operator.render.names import START_ANNOTATION
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 FAILED_AT = NOW - timedelta(seconds=1)
@@ -155,8 +155,8 @@ def test_one_that_somebody_suspended_is_told() -> None:
 
 
 def test_what_a_name_leaves_out() -> None:
-    """How the image was to be pulled when the Job was made, whatever has become of it."""
-    then, now = ({"metadata": {"annotations": {PULL_ANNOTATION: value}}} for value in "ab")
+    """How it was to start when the Job was made, whatever has become of it."""
+    then, now = ({"metadata": {"annotations": {START_ANNOTATION: value}}} for value in "ab")
     assert is_outdated(then, now)
     assert not is_outdated(now, {**now, "spec": {"changed": "by an admission controller"}})
     assert is_outdated({"metadata": {}}, now)

@@ -1,5 +1,6 @@
 """What a Deployment, its pods, the CronJobs and their Jobs come to."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +48,56 @@ def test_what_is_under_way_is_rolling_out(pods: list[Manifest]) -> None:
     told = observe.rollout(rolling(), pods)
     assert (told.status, told.reason) == (FALSE, "RollingOut")
     assert told.message == "1 of 2 routers are new; waiting for the rest"
+
+
+def ending(restarts: int, code: int = 1, *, ready: bool = False, **state: Any) -> Manifest:
+    """A pod whose container has ended with this code, and is in this state now."""
+    last = {"terminated": {"exitCode": code, "message": "it said why"}}
+    status = {"state": state, "lastState": last, "restartCount": restarts, "ready": ready}
+    return pod("a", containerStatuses=[status])
+
+
+@pytest.mark.parametrize(
+    "a_pod",
+    [
+        ending(2, running={}),
+        ending(2, terminated={"exitCode": 1, "message": "it said why"}),
+        ending(2, waiting={"reason": "CrashLoopBackOff", "message": "back-off 10s"}),
+        ending(2, waiting={"reason": "ContainerCreating"}),
+    ],
+)
+def test_what_ends_again_and_again_is_stalled_all_the_while(a_pod: Manifest) -> None:
+    """The same words, whatever it does at the moment: a condition must not go back and forth."""
+    told = observe.rollout(rolling(), [a_pod])
+    assert (told.reason, told.message) == ("RolloutStalled", "the pod a: CrashLoopBackOff: it said why")
+
+
+@pytest.mark.parametrize(
+    "a_pod", [ending(1, running={}), ending(3, running={}, ready=True), ending(2, 0, running={})], ids=str
+)
+def test_what_ended_once_or_is_ready_by_now_is_rolling_out(a_pod: Manifest) -> None:
+    """Once is an accident, and exit code 0 a wish."""
+    assert observe.rollout(rolling(), [a_pod]).reason == "RollingOut"
+
+
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        ([], "no pod could be made for it (kubectl describe job/shop-migrate-x)"),
+        ([pod("a", conditions=[UNSCHEDULABLE])], "the pod a: Unschedulable: 0/3 nodes"),
+        ([pod("a", conditions=[{**UNSCHEDULABLE, "status": "True"}])], ""),
+        ([pod("a")], ""),
+    ],
+)
+def test_a_job_without_a_place(pods: list[Manifest], words: str) -> None:
+    """It has half a minute to get a pod, and the pod a node."""
+    a_job = {"metadata": {"name": "shop-migrate-x", "creationTimestamp": "2026-11-24T10:00:00Z"}}
+    made = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    assert observe.unplaced(a_job, pods, made + timedelta(seconds=29)) == ""
+    assert observe.unplaced(a_job, pods, made + timedelta(seconds=30)) == words
 
 
 def test_a_deployment_of_no_status_is_rolling_out() -> None:

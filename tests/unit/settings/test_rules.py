@@ -29,7 +29,7 @@ BOUNDS = [
     ("spec.dlq.maxRunSeconds", 1, 3600),
     ("spec.dlq.alertThreshold", 1, 1_000_000),
     ("spec.dlq.successfulJobsHistoryLimit", 0, 100),
-    ("spec.dlq.failedJobsHistoryLimit", 0, 100),
+    ("spec.dlq.failedJobsHistoryLimit", 1, 100),
     ("spec.sessions.ttlHours", 1, 8760),
     ("spec.cleanup.dlqRetentionDays", 1, 3650),
     ("spec.cleanup.abandonedRetentionDays", 1, 3650),

@@ -40,7 +40,7 @@ class Dlq(Section):
         default=3, ge=0, le=100, description="Finished Jobs that are kept for looking at."
     )
     failed_jobs_history_limit: Integer = Field(
-        default=3, ge=0, le=100, description="Failed Jobs that are kept for looking at."
+        default=3, ge=1, le=100, description="Failed Jobs that are kept: to be looked at, and for the status."
     )
 
 

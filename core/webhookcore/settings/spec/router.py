@@ -59,8 +59,10 @@ class Router(Section):
     slo: Slo = Field(default=Slo(), description="Service level objectives.")
     rate_limit: RateLimit = Field(default=RateLimit(), description="How much one sender may send.")
     resources: AnyMapping = Field(default={}, description="The router container's resources, as Kubernetes takes them.")
-    node_selector: NodeSelector = Field(default={}, description="The router pods' nodeSelector.")
-    tolerations: AnyList = Field(default=(), description="The router pods' tolerations, as Kubernetes takes them.")
+    node_selector: NodeSelector = Field(default={}, description="The nodeSelector of routers, jobs and migrations.")
+    tolerations: AnyList = Field(
+        default=(), description="The tolerations of routers, jobs and migrations, as Kubernetes takes them."
+    )
     affinity: AnyMapping = Field(default={}, description="The router pods' affinity, as Kubernetes takes it.")
     topology_spread_constraints: AnyList = Field(
         default=(), description="The router pods' topologySpreadConstraints, as Kubernetes takes them."
