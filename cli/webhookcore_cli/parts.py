@@ -13,6 +13,8 @@ from webhookcore_cli.trouble import EXIT_CONFIGURATION, EXIT_FAILED, TroubleErro
 
 _T = TypeVar("_T")
 
+PART: Final = "WEBHOOKCORE_PART"
+"""The variable that tells in a pod whose it is."""
 _MIGRATE_NEEDS: Final = frozenset({Need.DATABASE})
 _RUN_NEEDS: Final[frozenset[Need]] = frozenset()
 """The local mode makes what is missing."""
@@ -50,6 +52,7 @@ def router(
 
 def dlq_processor(config: Path | None, data_dir: Path, *, tolerate_unknown: bool) -> int:
     """One run over everything that is due; the exit code."""
+    _at_home("dlq-processor")
     settings = which_system.settings_of(
         config, data_dir, os.environ, *DLQ_PROCESSOR_NEEDS, tolerate_unknown=tolerate_unknown
     )
@@ -60,12 +63,26 @@ def dlq_processor(config: Path | None, data_dir: Path, *, tolerate_unknown: bool
 
 def session_cleanup(config: Path | None, data_dir: Path, *, tolerate_unknown: bool) -> int:
     """One run; the exit code."""
+    _at_home("session-cleanup")
     settings = which_system.settings_of(
         config, data_dir, os.environ, *SESSION_CLEANUP_NEEDS, tolerate_unknown=tolerate_unknown
     )
     from webhookcore_workers.session_cleanup import main
 
     return main(settings)
+
+
+def _at_home(job: str) -> None:
+    """TroubleError in a pod of another part: its config has what that part reads, and defaults where the job's own
+    settings would be, by which it would delete or abandon what is to be kept.
+    """
+    part = os.environ.get(PART, job)
+    if part != job:
+        raise TroubleError(
+            f"this is a pod of {part}, which has other settings than {job}. "
+            f"Run it by: kubectl create job --from=cronjob/{job} NAME",
+            EXIT_CONFIGURATION,
+        )
 
 
 def migrate(config: Path | None) -> int:

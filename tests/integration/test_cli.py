@@ -41,6 +41,21 @@ COMMANDS = [
 FOR_PODS = ["postgres", "example-services", "apply-config", "check-install"]
 
 
+@pytest.mark.parametrize("job", ["dlq-processor", "session-cleanup"])
+def test_a_job_in_another_parts_pod(webhookcore: Command, tmp_path: Path, job: str) -> None:
+    """It would run with defaults in place of its settings, and delete or abandon by them. Nothing is touched."""
+    config = write_config(tmp_path, route("jobs", "http://jobs.example"))
+    in_a_router = {**environment("postgresql://nobody@127.0.0.1:9/none"), "WEBHOOKCORE_PART": "router"}
+    answer = webhookcore(job, "--config", str(config), **in_a_router)
+    assert (answer.code, answer.out) == (78, "")
+    assert answer.err == (
+        f"webhookcore: this is a pod of router, which has other settings than {job}. "
+        f"Run it by: kubectl create job --from=cronjob/{job} NAME\n"
+    )
+    at_home = webhookcore(job, "--config", str(config), WEBHOOKCORE_PART=job)
+    assert "DATABASE_URL" in at_home.err
+
+
 # Help
 
 

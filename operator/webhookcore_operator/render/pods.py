@@ -99,6 +99,8 @@ def _container(inputs: Inputs, pod: Pod) -> dict[str, Any]:
         env += [
             {"name": "WEBHOOKCORE_CONFIG", "value": f"{CONFIG_DIR}/{FILE}"},
             {"name": "WEBHOOKCORE_SECRETS_DIR", "value": SECRETS_DIR},
+            # A config has what its part reads: another part's command must not take it for its own.
+            {"name": "WEBHOOKCORE_PART", "value": pod.part.value},
         ]
     return {
         "name": pod.part.value,
