@@ -4,10 +4,11 @@
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-EVERYWHERE := tests/unit tests/integration
+EVERYWHERE := tests/integration tests/unit
 T ?= $(EVERYWHERE)
 # Two files at a time: many tests wait, few need a core of their own. Another number: make test ARGS=--numprocesses=4
-SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile
+# (and in this order: what takes long comes first, so that both end together).
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # A copied or moved checkout brings a .venv that points at the old place.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))

@@ -65,7 +65,7 @@ say "building $image on $base"
 if ! docker buildx version >/dev/null 2>&1; then
     export DOCKER_BUILDKIT=0
 fi
-docker build --tag "$image" --build-arg "BASE_IMAGE=$base" --build-arg "VERSION=$version" \
+docker build --network=none --tag "$image" --build-arg "BASE_IMAGE=$base" --build-arg "VERSION=$version" \
     --build-arg "REVISION=${REVISION:-$(git rev-parse HEAD 2>/dev/null || echo unknown)}" . >"$folder/build.log" 2>&1 || {
     tail -n 30 "$folder/build.log" >&2
     exit 1

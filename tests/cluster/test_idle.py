@@ -1,5 +1,6 @@
 """An operator that has nothing to do writes nothing."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -11,9 +12,11 @@ from tests.cluster.support.standing import stand
 
 @pytest.fixture(scope="module")
 def idle(operator: Operator, module_namespaces: Callable[[], Namespace], shared_database: str) -> Namespace:
-    """Its resource stands, and its CronJobs are suspended."""
+    """Its resource stands with all that it may have, an autoscaler too, and its CronJobs are suspended."""
     namespace = module_namespaces()
-    stand(operator, namespace, shared_database)
+    scaled = {"minReplicas": 2, "maxReplicas": 4, "targetCPUUtilizationPercentage": 80}
+    everything = {"spec.networkPolicy": {"enabled": True}, "spec.router": {"autoscaling": scaled}}
+    stand(operator, namespace, shared_database, **everything)
     return namespace
 
 
@@ -38,6 +41,10 @@ def test_an_idle_cluster_sees_no_write_but_the_leases(operator: Operator, idle: 
     reads = [each for each in asked.requests() if each.namespace == idle.name and each.verb in {"get", "list"}]
     resyncs = [each for each in reads if each.resource == "webhookcoreconfigs"]
     assert len(resyncs) >= 3
-    lists = [each for each in reads if each.verb == "list"]
-    assert len(lists) <= 12 * len(resyncs), "at most one list a kind"
-    assert {each.resource for each in reads if each.verb == "get"} <= {"secrets", "services"}
+    lists = Counter(each.resource for each in reads if each.verb == "list")
+    assert {"deployments", "horizontalpodautoscalers", "networkpolicies", "poddisruptionbudgets"} <= lists.keys()
+    most = len(resyncs) + 1  # the first may have begun before the log
+    assert {kind: times for kind, times in lists.items() if times > most} == {}, "one list a kind"
+    gets = Counter((each.resource, each.name) for each in reads if each.verb == "get")
+    assert {kind for kind, _ in gets} <= {"secrets", "services"}
+    assert {name: times for name, times in gets.items() if times > most} == {}, "each is read once"

@@ -16,8 +16,12 @@ from webhookcore_operator.kinds import AUTOSCALER, CHILDREN, JOB, MONITORING
 
 DEPLOYMENT: Final = Child("Deployment", ROUTER)
 SERVICE: Final = Child("Service", ROUTER)
+INTERNAL: Final = Child("Service", f"{ROUTER}-internal")
 DLQ_PROCESSOR: Final = Child("CronJob", "dlq-processor")
+SESSION_CLEANUP: Final = Child("CronJob", "session-cleanup")
 ROUTER_CONFIG: Final = Child("ConfigMap", f"{NAME}-router-config-")
+JOBS_CONFIG: Final = Child("ConfigMap", f"{NAME}-jobs-config-")
+ROUTER_ACCOUNT: Final = Child("ServiceAccount", ROUTER)
 JOBS_ACCOUNT: Final = Child("ServiceAccount", f"{NAME}-jobs")
 BUDGET: Final = Child("PodDisruptionBudget", ROUTER)
 POLICY: Final = Child("NetworkPolicy", ROUTER)
@@ -26,13 +30,13 @@ RULE: Final = Child("PrometheusRule", NAME)
 EVERY: Final = (
     DEPLOYMENT,
     SERVICE,
-    Child("Service", f"{ROUTER}-internal"),
+    INTERNAL,
     ROUTER_CONFIG,
-    Child("ConfigMap", f"{NAME}-jobs-config-"),
-    Child("ServiceAccount", ROUTER),
+    JOBS_CONFIG,
+    ROUTER_ACCOUNT,
     JOBS_ACCOUNT,
     DLQ_PROCESSOR,
-    Child("CronJob", "session-cleanup"),
+    SESSION_CLEANUP,
     BUDGET,
     POLICY,
     POD_MONITOR,
@@ -110,11 +114,15 @@ CHANGES: Final[list[tuple[Child, str, list[dict[str, Any]]]]] = [
     (DLQ_PROCESSOR, "another schedule", [put("/spec/schedule", "0 0 1 1 *"), put("/spec/concurrencyPolicy", "Allow")]),
     (DLQ_PROCESSOR, "a container injected", [add(f"{RUN}/containers/-", SIDECAR)]),
     (DLQ_PROCESSOR, "a variable gone", [remove(f"{RUN}/containers/0/env/0")]),
+    (SESSION_CLEANUP, "another command", [put(f"{RUN}/containers/0/args", ["dlq-processor"])]),
     (SERVICE, "another selector", [put("/spec/selector", {"app": "another"})]),
     (SERVICE, "another port", [put("/spec/ports/0/port", 8000)]),
     (SERVICE, "a port injected", [add("/spec/ports/-", {"name": "spy", "port": 9090})]),
     (SERVICE, "open to the outside", [put("/spec/type", "NodePort")]),
+    (INTERNAL, "another port behind it", [put("/spec/ports/0/targetPort", 8080)]),
     (ROUTER_CONFIG, "a label gone", [remove(f"{LABEL}component")]),
+    (JOBS_CONFIG, "labelled as another resource's", [put(f"{LABEL}instance", "another")]),
+    (ROUTER_ACCOUNT, "a token mounted", [put("/automountServiceAccountToken", True)]),
     (JOBS_ACCOUNT, "a token mounted", [put("/automountServiceAccountToken", True)]),
     (BUDGET, "more may go", [put("/spec/maxUnavailable", "100%")]),
     (BUDGET, "another kind of limit", [remove("/spec/maxUnavailable"), add("/spec/minAvailable", 0)]),
@@ -153,7 +161,7 @@ def repairs(operator: Operator, place: Namespace) -> Repairs:
 
 
 def test_every_child_is_among_those_that_are_harmed(place: Namespace) -> None:
-    """The tables below leave out no kind and no object."""
+    """What is changed and what is deleted below leaves out no object."""
     kinds = [kind.name for kind in (*CHILDREN, *MONITORING) if kind not in (JOB, AUTOSCALER)]
     (owner,) = place.kubectl.all("wcc")
     there = {
@@ -164,7 +172,7 @@ def test_every_child_is_among_those_that_are_harmed(place: Namespace) -> None:
         if reference["uid"] == owner["metadata"]["uid"]
     }
     assert there == {(child.kind, child.live(place.kubectl)["metadata"]["name"]) for child in EVERY}
-    assert {child.kind for child, _, _ in CHANGES} == set(kinds)
+    assert {child for child, _, _ in CHANGES} == set(EVERY)
 
 
 @pytest.mark.parametrize(("child", "what", "patch"), CHANGES, ids=[f"{child}: {what}" for child, what, _ in CHANGES])

@@ -120,6 +120,7 @@ def test_an_operator_upgraded_in_the_middle_of_a_rollout(live: Live, restored: O
     live.change(router={"podAnnotations": {"example.com/change": "1"}})
     eventually(lambda: live.revision() == before + 1, "the rollout begins")
     restored.kubectl("delete", "pod", former, "--wait=false")
+    assert live.deployment()["status"].get("updatedReplicas", 0) < 2, "the rollout was over before the leader went"
     restored.upgrade(**ANOTHER)
     assert former not in restored.pods()
     live.wait_ready()

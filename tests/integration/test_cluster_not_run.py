@@ -52,6 +52,19 @@ def test_no_engine(machine: Path) -> None:
     assert (alone.returncode, last_lines(alone)) == (1, [why, remedy])
 
 
+def test_what_make_test_ends_with(machine: Path, tmp_path: Path) -> None:
+    """After the coverage, which leaves out what nothing but a cluster runs."""
+    (tmp_path / "code.py").write_text("for number in (0, 1):\n    if number:\n        print(number)\n")
+    environ = {"PATH": str(machine), "HOME": str(machine), "PYTHONPATH": str(ROOT)}
+    measure = [sys.executable, "-m", "coverage", "run", "--branch", "code.py"]
+    subprocess.run(measure, cwd=tmp_path, env=environ, check=True, stdout=subprocess.DEVNULL)
+    report = [sys.executable, "-m", "scripts.check_coverage"]
+    done = subprocess.run(report, cwd=tmp_path, env=environ, check=True, capture_output=True, text=True)
+    assert "branches: 100.00 % (at least 95 %)" in done.stdout
+    assert "\nNot run: the tests on a cluster (tests/cluster): no Docker engine answers.\n" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(BUILD)
+
+
 def test_an_engine_alone(machine: Path) -> None:
     """The programs are missing."""
     docker(machine, '[ "$1" = version ]')

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -111,7 +112,9 @@ def key_of(notification: Mapping[str, Any]) -> str:
 
 def live(namespace: Namespace, *, replicas: int = 1, **spec: Any) -> Live:
     """Made and Ready. The operator has to be there."""
-    postgres, recorder = namespace.postgres(), namespace.recorder()
+    with ThreadPoolExecutor() as pool:  # each takes its time to start
+        database, service = pool.submit(namespace.postgres), pool.submit(namespace.recorder)
+        postgres, recorder = database.result(), service.result()
     namespace.secrets(postgres.url)
     example = route("wa-webhook-example", recorder.url())
     router_spec = {"replicas": replicas, **UNLIMITED, **spec.pop("router", {})}
