@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -70,6 +71,8 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
         pytest.fail(f"no cluster: {missing}. Type: {missing.remedy}", pytrace=False)
     named = os.environ.get("WEBHOOKCORE_CLUSTER", "")
     with ExitStack() as stack:
+        # Beside the cluster that is made: both wait for much, one of the network, one of the node.
+        image_built = stack.enter_context(ThreadPoolExecutor()).submit(image.build, found)
         made = clusters.existing(named, found) if named else None
         if made is None:
             clusters.sweep(found)
@@ -83,7 +86,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
         storage.provide(made)
         if (made.folder / clusters.KEPT).exists():
             pytestconfig.stash[KEPT] = made
-        made.image = image.build(found)
+        made.image = image_built.result()
         made.load(made.image)
         yield made
         made.audit(from_start=True).leave(made.name)

@@ -31,7 +31,8 @@ async def test_a_backlog_due_at_once(database_url: str, tmp_path: Path) -> None:
         assert query(database_url, "SELECT count(*) FROM wa_dead_letter_queue WHERE processed = false") == [(0,)]
     came = [int(request.key.removeprefix("wamid.")) for request in rides.requests]
     assert sorted(came) == list(range(1, 3_001))
-    assert {request.attempt for request in rides.requests} == {2}
+    # A busy machine may take longer to connect than a router waits: the service has not seen that attempt.
+    assert 2 in {request.attempt for request in rides.requests} <= {2, 3}
     assert rides.most_open <= 20
     # Those that are claimed together may overtake each other, by no more than were under way.
     assert max(abs(place - number) for place, number in enumerate(came, 1)) <= 200
@@ -65,7 +66,9 @@ async def test_a_poison_message(database_url: str, tmp_path: Path) -> None:
 async def test_two_processors_at_once(database_url: str, tmp_path: Path) -> None:
     """Two runs through two routers share the work, and each row is delivered once."""
     async with WatchedService(Answer(delay=0.005)) as rides:
-        config = write_config(tmp_path, route("rides", rides.url, keywords=["ride"]), router=PATIENT)
+        # Together no more than the service may get at a time: none waits for its turn until it is parked.
+        rides_route = route("rides", rides.url, keywords=["ride"], concurrency=20)
+        config = write_config(tmp_path, rides_route, dlq={"concurrency": 10}, router=PATIENT)
         insert_many(database_url, 600)
         async with fleet(config, database_url, count=2) as routers:
             jobs = await asyncio.gather(*(processor(config, database_url, router) for router in routers.routers))
