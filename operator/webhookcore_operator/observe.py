@@ -60,7 +60,7 @@ def _broken(pod: Manifest) -> str:
         if reason in _BROKEN:
             ended = _last_end(container)
             said = (ended.get("message") or waiting.get("message") or "").strip()
-            return f"the pod {pod['metadata']['name']}: {reason}: {said}"[:700]
+            return _told(pod, reason, said)
     return ""
 
 
@@ -93,7 +93,12 @@ def _unscheduled(pod: Manifest) -> str:
     scheduled = _conditions(pod).get("PodScheduled") or {}
     if scheduled.get("status") != FALSE or pod["metadata"].get("deletionTimestamp"):
         return ""
-    return f"the pod {pod['metadata']['name']}: {scheduled.get('reason')}: {scheduled.get('message')}"[:700]
+    return _told(pod, scheduled.get("reason"), scheduled.get("message"))
+
+
+def _told(pod: Manifest, reason: object, said: object) -> str:
+    """What is the matter with a pod, for a condition."""
+    return f"the pod {pod['metadata']['name']}: {reason}: {said}"[:700]
 
 
 def routers(deployment: Manifest | None) -> Condition:

@@ -38,7 +38,7 @@ LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 START_ANNOTATION: Final = f"{GROUP}/start"
-"""Of a migration Job: a hash of how its image is pulled, which is no part of its name."""
+"""Of a migration Job: a hash of how its image is pulled and where it may run, which is no part of its name."""
 SECRETS_ANNOTATION: Final = f"{GROUP}/secrets"
 """On the router's pods: changes with the secrets that they read, and so rolls them."""
 
