@@ -66,9 +66,10 @@ built() {
     docker tag webhook-core:built "$image"
 }
 
+# What reads a program's lines reads them all: the program would fail, where it still writes and nobody reads.
 kind_cluster() {
     local name=${context#kind-}
-    [ "$name" != "$context" ] && command -v kind >/dev/null && kind get clusters --quiet | grep -qxF "$name" && printf %s "$name"
+    [ "$name" != "$context" ] && command -v kind >/dev/null && kind get clusters --quiet | grep -xF "$name"
 }
 
 next "image"
@@ -120,7 +121,7 @@ if [ "$config" != none ]; then
             fi
         done
     fi
-    resource=$(kn get webhookcoreconfigs -o name | head -n 1)
+    resource=$(kn get webhookcoreconfigs -o name | sed -n 1p)
     [ -n "$resource" ] || fail "there is no WebhookCoreConfig in the namespace $namespace: is one in $config?"
 fi
 name=${resource##*/}
