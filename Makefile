@@ -41,7 +41,7 @@ test: $(READY) ## Run every test, with line and branch coverage (fails under 95 
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) $(ARGS) $(T)
 ifeq ($(T),$(EVERYWHERE))
-	@$(BIN)/python -m tests.cluster test --where-possible $(ARGS)
+	@$(BIN)/coverage run -m tests.cluster test --where-possible $(ARGS)
 endif
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/python -m scripts.check_coverage
