@@ -67,16 +67,16 @@ def test_a_resource_of_ones_own(deployer: Deployer, tmp_path: Path) -> None:
 
 
 def _with_slow_kind(cluster: Cluster, folder: Path) -> str:
-    """PATH on a machine of many clusters: its kind lists this one, and only later, where they are still read, all."""
+    """PATH on a machine of two clusters: its kind lists this one first, and the other one later."""
     path = cluster.environment()["PATH"]
-    kind = shutil.which("kind", path=path)
     slow = folder / "kind"
     slow.write_text(f"""#!/bin/sh
 if [ "$1 $2" = "get clusters" ]; then
     echo {cluster.name}
     sleep 1
+    exec echo another
 fi
-exec {kind} "$@"
+exec {shutil.which("kind", path=path)} "$@"
 """)
     slow.chmod(0o755)
     return f"{folder}:{path}"

@@ -97,11 +97,28 @@ class Live:
             assert keys == came.keys(), f"{len(keys - came.keys())} of {len(keys)} are missing"
             return came
 
-        came = eventually(all_of_them, "every message is delivered")
+        try:
+            came = eventually(all_of_them, "every message is delivered")
+        except AssertionError as missing:
+            raise AssertionError(f"{missing}; {self._traces(meta)}") from None
         doubled = {key: times for key, times in came.items() if times > 1}
         assert not doubled
         assert self.postgres.value("SELECT count(*) FROM inbox") == 0
         assert self.postgres.value("SELECT count(*) FROM wa_dead_letter_queue") == 0
+
+    def _traces(self, meta: Meta) -> str:
+        """Of what did not come: which of the messages sent, by sender, and what the database holds."""
+        came = {key_of(each.json()) for each in self.recorder.received()}
+        gone = [(number, sent.sender[-1]) for number, sent in enumerate(meta.sent) if sent.key not in came]
+        waiting = self.postgres.rows(
+            "SELECT owner IS NOT NULL AS owned, attempts, count(*), min(received_at)::text AS oldest"
+            " FROM inbox GROUP BY 1, 2"
+        )
+        dead = self.postgres.rows(
+            "SELECT error_code, error_message, count(*), min(created_at)::text AS first, max(created_at)::text AS last"
+            " FROM wa_dead_letter_queue GROUP BY 1, 2"
+        )
+        return f"(number, sender) of the missing: {gone}; in the inbox: {waiting}; dead letters: {dead}"
 
 
 def key_of(notification: Mapping[str, Any]) -> str:
