@@ -45,7 +45,7 @@ def router(namespace: Namespace, recorder: Recorder) -> str:
             {"name": "config", "mountPath": CONFIG, "readOnly": True},
             {"name": "secrets", "mountPath": SECRETS, "readOnly": True},
         ],
-        readinessProbe={"httpGet": {"path": "/readyz", "port": 9090}, "periodSeconds": 1},
+        readinessProbe={"httpGet": {"path": "/readyz", "port": 9090}, **manifests.PATIENT},
     )
     volumes = [
         {"name": "config", "configMap": {"name": "config"}},

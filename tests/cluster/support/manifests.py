@@ -7,6 +7,9 @@ UID: Final = 10001
 IMAGE_POLICY: Final = "IfNotPresent"
 Manifest = dict[str, Any]
 
+PATIENT: Final = {"periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 30}
+"""Of a readiness probe: ready as soon as it answers, and no longer unready only because the machine has much to do."""
+
 
 def container(name: str, image: str, args: Sequence[str], **more: Any) -> Manifest:
     """`more`: command, env, ports, volumeMounts, readinessProbe, ..."""

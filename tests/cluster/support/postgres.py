@@ -42,7 +42,7 @@ class Postgres:
             ["postgres", "--data-dir", "/data", "--port", str(PORT)],
             env=[{"name": "POSTGRES_PASSWORD", "value": PASSWORD}],
             volumeMounts=[{"name": "data", "mountPath": "/data"}],
-            readinessProbe={"tcpSocket": {"port": PORT}, "periodSeconds": 1},
+            readinessProbe={"tcpSocket": {"port": PORT}, **manifests.PATIENT},
         )
         spec = manifests.pod_spec(server, volumes=[{"name": "data", "emptyDir": {}}])
         self.kubectl.apply(manifests.deployment(self.name, spec), manifests.service(self.name, PORT, PORT))

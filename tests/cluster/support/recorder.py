@@ -52,7 +52,7 @@ class Recorder:
             ["/program/server.py", str(PORT)],
             command=["python3"],
             volumeMounts=[{"name": "program", "mountPath": "/program"}],
-            readinessProbe={"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+            readinessProbe={"httpGet": {"path": "/", "port": PORT}, **manifests.PATIENT},
         )
         spec = manifests.pod_spec(server, volumes=[{"name": "program", "configMap": {"name": program}}])
         self.kubectl.apply(
