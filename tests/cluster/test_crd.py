@@ -1,7 +1,6 @@
 """The CustomResourceDefinition at a real API server: what it accepts, refuses, fills in and shows."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ import pytest
 from tests.cluster.crd_bounds import LARGEST, SMALLEST
 from tests.cluster.crd_cases import CASES, GOOD, Case
 from tests.cluster.support.clusters import Cluster
+from tests.cluster.support.golden import is_golden
 from tests.cluster.support.kubectl import Kubectl, eventually
 from tests.cluster.support.namespace import fresh_namespace
 from tests.unit.settings import test_rules
@@ -24,7 +24,6 @@ from webhookcore_operator.crd.rules import VALIDATIONS
 from webhookcore_operator.crd.validation import Validation
 
 ROOT: Final = Path(__file__).parents[2]
-GOLDEN: Final = Path(__file__).parent / "golden"
 CRD: Final = "webhookcoreconfigs.webhookcore.io"
 
 
@@ -210,16 +209,6 @@ def test_scale(kubectl: Kubectl, resource: str) -> None:
     assert "less than or equal to 64" in kubectl("scale", "wcc", resource, "--replicas=65", check=False).err
 
 
-def _is_golden(name: str, text: str) -> None:
-    """The text is that of tests/cluster/golden/; UPDATE_GOLDEN=1 renews it."""
-    text = "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
-    file = GOLDEN / name
-    if os.environ.get("UPDATE_GOLDEN"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    assert file.read_text(encoding="utf-8") == text
-
-
 def _aged(text: str) -> str:
     """With an age that is the same in every run."""
     return re.sub(r"(?<= )\ds(?= |$)", "AGE", text, flags=re.MULTILINE)
@@ -227,8 +216,8 @@ def _aged(text: str) -> str:
 
 def test_columns(kubectl: Kubectl, resource: str) -> None:
     """A line says how it stands, by short name, by category, and with more of it on demand."""
-    _is_golden("get.txt", _aged(kubectl("get", "wcc").out))
-    _is_golden("get-wide.txt", _aged(kubectl("get", "wcc", resource, "-o", "wide").out))
+    is_golden("get.txt", _aged(kubectl("get", "wcc").out))
+    is_golden("get-wide.txt", _aged(kubectl("get", "wcc", resource, "-o", "wide").out))
     assert resource in kubectl("get", "webhookcore").out
 
 
@@ -238,4 +227,4 @@ EXPLAINED: Final = ("wcc", "wcc.spec", "wcc.spec.router", "wcc.spec.routes", "wc
 @pytest.mark.parametrize("field", EXPLAINED)
 def test_explain(kubectl: Kubectl, field: str) -> None:
     """`kubectl explain` says what a field is for, in sentences."""
-    _is_golden(f"explain-{field}.txt", kubectl("explain", field).out)
+    is_golden(f"explain-{field}.txt", kubectl("explain", field).out)

@@ -39,6 +39,12 @@ def render(
     return [found for found in yaml.safe_load_all(said.out) if found]
 
 
+def notes(cluster: Cluster, values: Values) -> str:
+    """What an install would end with; nothing is asked of the cluster."""
+    said = cluster.helm("install", NAME, str(CHART), "--dry-run=client", *_values(values), namespace="somewhere")
+    return said.out.partition("\nNOTES:\n")[2]
+
+
 def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [each for each in documents if each["kind"] == kind]
 
