@@ -44,7 +44,7 @@ async def migrate(
         findings.look_again(decided.again_at, now)
     if not decided.open:
         # A migration that is not wanted any more holds up the one that is.
-        await writer.prune([job], children, only=JOB)
+        await writer.prune_kind(JOB, [job], children)
     return decided.open
 
 

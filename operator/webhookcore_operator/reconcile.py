@@ -227,9 +227,9 @@ class Reconciler:
                 return
         more = [*render.router_children(inputs), *render.job_children(inputs)]
         # One that goes must not see the number that is the resource's again: it would put its own in its place.
-        await self._writer.prune([*wanted, *more], children, only=AUTOSCALER)
+        await self._writer.prune_kind(AUTOSCALER, [*wanted, *more], children)
         await self._writer.apply(more, children, findings)
-        await self._writer.prune([*wanted, *more], children)
+        await self._writer.prune([*wanted, *more], children, findings, self._now())
 
     async def _unsettled_pods(self, children: Children, findings: Findings) -> list[Manifest]:
         deployment = children.own(DEPLOYMENT, names.router(children.owner.name))

@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.apply import Applier, Outcome, RefusedError, StrangerError
 from webhookcore_operator.children import Children
 from webhookcore_operator.conditions import FALSE, Type
-from webhookcore_operator.kinds import Kind, kind_of
+from webhookcore_operator.kinds import CONFIG_MAP, Kind, kind_of
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.render.inputs import Manifest
 from webhookcore_operator.status import Findings
+from webhookcore_operator.unread import Unread
 
 CONFLICT_SECONDS: Final = 5.0
 """A name that somebody else has is looked at again so often."""
@@ -20,12 +22,15 @@ _log = logging.getLogger(__name__)
 
 
 class ChildWriter:
-    """One for all resources: it remembers what it applied, so that nothing is sent that is so already."""
+    """One for all resources: it remembers what it applied, so that nothing is sent that is so already, and since when
+    nobody reads a ConfigMap.
+    """
 
     def __init__(self, api: Api, metrics: Metrics) -> None:
         self._api = api
         self._applier = Applier(api)
         self._metrics = metrics
+        self._unread = Unread()
 
     async def apply(self, wanted: Iterable[Manifest], children: Children, findings: Findings) -> None:
         """Each for itself: one that cannot be must not keep the others from being right. Raises, after all of them,
@@ -49,10 +54,22 @@ class ChildWriter:
         if failed:
             raise failed[0]
 
-    async def prune(self, wanted: Iterable[Manifest], children: Children, *, only: Kind | None = None) -> None:
-        """Deletes what is the resource's own and not among `wanted`: all of it, or that of one kind."""
+    async def prune(self, wanted: Iterable[Manifest], children: Children, findings: Findings, now: datetime) -> None:
+        """Deletes what is the resource's own and not among `wanted`; a ConfigMap once it had no reader for a while."""
+        surplus = list(children.surplus(wanted))
+        unread = [live["metadata"]["name"] for live in surplus if live["kind"] == CONFIG_MAP.name]
+        left = self._unread.left(children.owner, unread, now)
+        for live in surplus:
+            seconds = left[live["metadata"]["name"]] if live["kind"] == CONFIG_MAP.name else 0
+            if seconds > 0:
+                findings.again.append(seconds)
+            else:
+                await self.delete(live, children)
+
+    async def prune_kind(self, kind: Kind, wanted: Iterable[Manifest], children: Children) -> None:
+        """The same for one kind, at once."""
         for live in list(children.surplus(wanted)):
-            if only is None or live["kind"] == only.name:
+            if live["kind"] == kind.name:
                 await self.delete(live, children)
 
     async def delete(self, live: Manifest, children: Children) -> None:
@@ -63,6 +80,7 @@ class ChildWriter:
     def forget_all(self, namespace: str, name: str) -> None:
         """Of a resource that is gone."""
         self._applier.forget_all(namespace, name)
+        self._unread.forget(namespace, name)
 
     def _told_of(self, manifest: Manifest, outcome: Outcome) -> None:
         if outcome in (Outcome.SKIPPED, Outcome.SAME):
