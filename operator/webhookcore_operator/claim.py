@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable
 
+from webhookcore_operator.conditions import NAME_CONFLICT, Type
 from webhookcore_operator.render.inputs import Manifest
 
 
 def holder(resources: Iterable[Manifest]) -> Manifest | None:
-    """Who has the names; ties are broken by UID. One that is being deleted has given them up."""
+    """Who has the names. One that is being deleted has given them up.
+
+    Ages are told in seconds: of two made in the same one, whoever was reconciled first keeps them, and else the UID
+    decides.
+    """
     standing = [each for each in resources if not each["metadata"].get("deletionTimestamp")]
-    return min(standing, key=_age, default=None)
+    return min(standing, key=_turn, default=None)
 
 
-def _age(resource: Manifest) -> tuple[str, str]:
-    return resource["metadata"]["creationTimestamp"], resource["metadata"]["uid"]
+def _turn(resource: Manifest) -> tuple[str, bool, str]:
+    metadata = resource["metadata"]
+    return metadata["creationTimestamp"], not _was_holder(resource), metadata["uid"]
+
+
+def _was_holder(resource: Manifest) -> bool:
+    """Whether its status says so."""
+    conditions = (resource.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == Type.SPEC_APPLIED and each["reason"] != NAME_CONFLICT for each in conditions)

@@ -24,6 +24,7 @@ class Type(StrEnum):
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ROLLING_OUT = "RollingOut"
 MANUAL = "Manual"
+NAME_CONFLICT = "NameConflict"
 _SUMMED_UP = (Type.SPEC_APPLIED, Type.ROUTER_AVAILABLE, Type.DATABASE_MIGRATED, Type.DEPENDENCIES_RESOLVED)
 _LONGEST = 4096
 

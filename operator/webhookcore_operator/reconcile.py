@@ -135,7 +135,7 @@ class Reconciler:
             findings.say(
                 Type.SPEC_APPLIED,
                 FALSE,
-                "NameConflict",
+                conditions.NAME_CONFLICT,
                 f"the WebhookCoreConfig {other} of this namespace is older and has the CronJobs' names: use one "
                 "resource a namespace",
             )

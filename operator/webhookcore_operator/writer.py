@@ -8,7 +8,7 @@ from typing import Final
 from webhookcore_operator.api import Api, ApiError
 from webhookcore_operator.apply import Applier, Outcome, RefusedError, StrangerError
 from webhookcore_operator.children import Children
-from webhookcore_operator.conditions import FALSE, Type
+from webhookcore_operator.conditions import FALSE, NAME_CONFLICT, Type
 from webhookcore_operator.kinds import CONFIG_MAP, Kind, kind_of
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.render.inputs import Manifest
@@ -42,7 +42,7 @@ class ChildWriter:
                 applied = await self._applier.apply(manifest, await children.find(self._api, manifest))
             except StrangerError as error:
                 words = f"{error}: delete or rename it, and it is made within {CONFLICT_SECONDS:.0f} s"
-                findings.say(Type.SPEC_APPLIED, FALSE, "NameConflict", words)
+                findings.say(Type.SPEC_APPLIED, FALSE, NAME_CONFLICT, words)
                 findings.again.append(CONFLICT_SECONDS)
             except RefusedError as error:
                 findings.say(Type.SPEC_APPLIED, FALSE, "InvalidSpec", f"the API server refuses the {error}")

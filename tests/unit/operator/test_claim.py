@@ -1,5 +1,8 @@
 """Who of several resources in a namespace has the CronJobs' names."""
 
+from typing import Any
+
+import pytest
 from tests.unit.operator.objects import config
 
 from webhookcore_operator import claim
@@ -14,10 +17,31 @@ def test_the_oldest_has_the_names() -> None:
     assert claim.holder([older, younger]) is claim.holder([younger, older]) is older
 
 
+def told(reason: str) -> dict[str, Any]:
+    """A status with this reason of SpecApplied."""
+    others = {"type": "Ready", "reason": "NoRouterReady"}, {"type": "Suspended", "reason": "NotSuspended"}
+    return {"conditions": [{"type": "SpecApplied", "reason": reason}, *others]}
+
+
 def test_ties_are_broken_by_uid() -> None:
     """Two of one manifest are made in the same second."""
     first, second = config("b", uid="1"), config("a", uid="2")
     assert claim.holder([second, first]) is first
+    second["status"] = told("NameConflict")
+    assert claim.holder([second, first]) is first
+    first["status"] = told("NameConflict")
+    assert claim.holder([second, first]) is first
+
+
+@pytest.mark.parametrize("reason", ["Applied", "RollingOut", "Suspended", "InvalidSpec", "NotLookedAt"])
+def test_of_two_of_one_second_whoever_was_reconciled_first_keeps_the_names(reason: str) -> None:
+    """Its children are there: nobody else could have the names. An older one has them all the same."""
+    first, second = config("b", uid="2", status=told(reason)), config("a", uid="1")
+    assert claim.holder([second, first]) is first
+    second["status"] = told("NameConflict")
+    assert claim.holder([second, first]) is first
+    older = config("c", uid="3", created="2025-12-31T23:59:59Z")
+    assert claim.holder([second, first, older]) is older
 
 
 def test_one_that_is_being_deleted_has_given_them_up() -> None:
