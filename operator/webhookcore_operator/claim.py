@@ -22,6 +22,7 @@ def _turn(resource: Manifest) -> tuple[str, bool, str]:
 
 
 def _was_holder(resource: Manifest) -> bool:
-    """Whether its status says so."""
-    conditions = (resource.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == Type.SPEC_APPLIED and each["reason"] != NAME_CONFLICT for each in conditions)
+    """Whether its status says so: it has a CronJob, or was told of something else than that it may have none."""
+    status = resource.get("status") or {}
+    told = (each["reason"] for each in status.get("conditions") or () if each["type"] == Type.SPEC_APPLIED)
+    return bool(status.get("scheduledTasks")) or any(reason != NAME_CONFLICT for reason in told)

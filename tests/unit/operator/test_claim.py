@@ -44,6 +44,13 @@ def test_of_two_of_one_second_whoever_was_reconciled_first_keeps_the_names(reaso
     assert claim.holder([second, first, older]) is older
 
 
+def test_whoever_has_a_cron_job_keeps_the_names() -> None:
+    """Where another child's name is a stranger's its condition says NameConflict too."""
+    first, second = config("b", uid="2", status=told("NameConflict")), config("a", uid="1")
+    first["status"]["scheduledTasks"] = [{"name": "dlq-processor"}]
+    assert claim.holder([second, first]) is first
+
+
 def test_one_that_is_being_deleted_has_given_them_up() -> None:
     """Its children go with it; nobody is left without one."""
     older, younger = config("a", uid="1"), config("b", uid="2", created="2026-01-02T00:00:00Z")
