@@ -15,17 +15,15 @@ import kopf
 from webhookcore_operator.api import UNREACHABLE, Api, ApiError
 from webhookcore_operator.events import Recorder
 from webhookcore_operator.handlers import registry_for, settings
-from webhookcore_operator.kinds import CONFIG, MONITORING
 from webhookcore_operator.leader import Leadership, NotLeaderError, Times
 from webhookcore_operator.metrics import Metrics
 from webhookcore_operator.reconcile import Reconciler
-from webhookcore_operator.render.inputs import Manifest
+from webhookcore_operator.scope import RETRY_SECONDS, Scope, ScopeChangedError, look, scope_at_last
 from webhookcore_operator.serve import Health, serving
 from webhookcore_operator.service_account import own_reference
 from webhookcore_operator.work_queue import Key, WorkQueue
 
 _STOP_SECONDS: Final = 10.0
-_RETRY_SECONDS: Final = 2.0
 _LONGEST_RESYNC: Final = 86400
 _LAST_PORT: Final = 65535
 _WATCHING: Final = "watching"
@@ -35,22 +33,6 @@ _log = logging.getLogger(__name__)
 
 class MisconfiguredError(Exception):
     """The operator's environment lacks something or makes no sense; the message says what."""
-
-
-class ScopeChangedError(Exception):
-    """There is something else to watch than before: who watches it starts anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What there is to watch."""
-
-    kinds: frozenset[str]
-    """Those of the Prometheus operator's that the cluster has."""
-    namespaces: frozenset[str]
-    """Those that the operator is told to watch and may look into; "" stands for all. Empty where it may not look into
-    any, or the CRD is not there.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +119,7 @@ async def _lead(  # noqa: PLR0917 - what the process is made of
     leadership.watch()
     metrics.leader.set(1)
     keeping = asyncio.create_task(leadership.keep(plain), name="lease")
-    looking = asyncio.create_task(_scope_at_last(options, gated), name="scope")
+    looking = asyncio.create_task(scope_at_last(options.watched, gated), name="scope")
     await asyncio.wait({keeping, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not looking.done():
         looking.cancel()
@@ -213,42 +195,6 @@ def _error(part: asyncio.Task[None]) -> BaseException | None:
     return None if part.cancelled() else part.exception()
 
 
-async def _scope_at_last(options: Options, api: Api) -> Scope:
-    """What there is to watch, once there is anything: kopf watches only what it finds as it starts."""
-    said = ""
-    while True:
-        try:
-            scope, _ = await _look(options, api)
-            if scope.namespaces:
-                if dark := set(options.watched) - scope.namespaces:
-                    _log.warning("no right to look into: %s; the other namespaces are watched", ", ".join(sorted(dark)))
-                return scope
-            trouble = "there is no CustomResourceDefinition of WebhookCoreConfigs, or no right to list them"
-        except (ApiError, *UNREACHABLE) as error:
-            trouble = str(error) or type(error).__name__
-        if trouble != said:
-            _log.warning("nothing to watch yet: %s", trouble)
-            said = trouble
-        await asyncio.sleep(_RETRY_SECONDS)
-
-
-async def _look(options: Options, api: Api) -> tuple[Scope, list[Manifest]]:
-    """What there is to watch, and all resources in it. A namespace that is deleted takes the operator's rights in it
-    along; the others are looked after all the same.
-    """
-    kinds = frozenset([kind.name for kind in MONITORING if await api.serves(kind)])
-    namespaces, found = set(), []
-    for namespace in options.watched or ("",):
-        try:
-            found += await api.list_all(CONFIG, namespace)
-        except ApiError as error:
-            if not (error.forbidden or error.not_found):
-                raise
-        else:
-            namespaces.add(namespace)
-    return Scope(kinds, frozenset(namespaces)), found
-
-
 async def _resync(  # noqa: PLR0917 - as `_lead`
     options: Options, api: Api, watched: Scope, queue: WorkQueue, health: Health, metrics: Metrics
 ) -> None:
@@ -256,14 +202,13 @@ async def _resync(  # noqa: PLR0917 - as `_lead`
     known: set[Key] = set()
     while True:
         try:
-            scope, found = await _look(options, api)
+            scope, found = await look(options.watched, api)
         except (ApiError, *UNREACHABLE) as error:
-            _log.warning("resync failed, again in %.0f s: %s", _RETRY_SECONDS, str(error) or type(error).__name__)
-            await asyncio.sleep(_RETRY_SECONDS)
+            _log.warning("resync failed, again in %.0f s: %s", RETRY_SECONDS, str(error) or type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
             continue
         if scope != watched:
-            words = ", ".join(sorted((scope.kinds ^ watched.kinds) | (scope.namespaces ^ watched.namespaces)))
-            raise ScopeChangedError(f"there is something else to watch than before ({words}): starting anew")
+            raise ScopeChangedError(scope, watched)
         keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in found}
         for key in sorted(keys | known):
             queue.add(key)

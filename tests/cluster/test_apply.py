@@ -164,6 +164,10 @@ async def test_what_the_server_does_not_take(hand: Hand) -> None:
     """Its own words; a Deployment whose selector cannot be changed is not made anew: its pods serve."""
     with pytest.raises(RefusedError, match=r"^ConfigMap bad: .*a valid config key"):
         await hand.apply(settings("bad", **{"no/key": "x"}))
+    good = await hand.apply(settings("good"))
+    with pytest.raises(RefusedError, match=r"^ConfigMap good: .*a valid config key"):
+        await hand.apply(settings("good", **{"no/key": "x"}))
+    assert await hand.live(good.live) == good.live
     with pytest.raises(RefusedError, match=r"^Deployment worker: .*spec\.replicas: expected numeric"):
         await hand.apply({**worker("image"), "spec": {"replicas": "many"}})
     await hand.apply(worker("worker.example/image:1"))
@@ -173,6 +177,15 @@ async def test_what_the_server_does_not_take(hand: Hand) -> None:
     with pytest.raises(RefusedError, match="immutable"):
         await hand.apply(other)
     assert (await hand.apply(worker("worker.example/image:1"))).outcome in {Outcome.SAME, Outcome.SKIPPED}
+
+
+async def test_what_is_not_the_objects_fault(hand: Hand) -> None:
+    """A namespace that is gone: whoever asked is told of it as it is, and does not think that the object is wrong."""
+    wanted = hand.wanted(settings())
+    wanted["metadata"]["namespace"] = "no-such-namespace"
+    with pytest.raises(ApiError) as error:
+        await hand.applier.apply(wanted, None)
+    assert error.value.not_found
 
 
 async def test_every_character_arrives(hand: Hand) -> None:
@@ -219,19 +232,52 @@ async def test_a_surplus_is_taken_out(hand: Hand, place: Namespace) -> None:
     assert repaired.live["spec"] == before["spec"]
 
 
-async def test_what_contradicts_ours_goes(hand: Hand, place: Namespace) -> None:
-    """A volume is of one kind: of one that somebody made another kind the server would refuse ours beside it."""
-    image = "worker.example/image:3"
-    before = (await hand.apply(worker(image))).live
+def contradict(place: Namespace) -> None:
+    """Makes the worker's volume one of another kind."""
     volume = {"name": "tmp", "hostPath": {"path": "/"}}
     place.kubectl.patch(
         "deployment", WORKER, [{"op": "replace", "path": "/spec/template/spec/volumes/0", "value": volume}]
     )
+
+
+async def test_what_contradicts_ours_goes(hand: Hand, place: Namespace) -> None:
+    """A volume is of one kind: of one that somebody made another kind the server would refuse ours beside it."""
+    image = "worker.example/image:3"
+    before = (await hand.apply(worker(image))).live
+    contradict(place)
     repaired = await hand.apply(worker(image))
     assert repaired.outcome is Outcome.REPAIRED
     assert repaired.live["spec"] == before["spec"]
     place.kubectl("annotate", "deployment", WORKER, "example.com/seen=yes", "--overwrite")
     assert (await hand.apply(worker(image))).outcome is Outcome.SAME, "it is drift no more than once"
+
+
+async def test_somebody_who_is_always_faster(hand: Hand, place: Namespace) -> None:
+    """Between each reading and the apply after it: it is given up in the end, and decided anew by who asked."""
+    image = "worker.example/image:4"
+    await hand.apply(worker(image))
+    contradict(place)
+    wanted = hand.wanted(worker(image))
+    live = await hand.live(wanted)
+
+    class Outrun(Api):
+        async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+            found = await super().get(kind, namespace, name)
+            assert found is not None
+            place.kubectl("annotate", kind.plural, name, f"example.com/outrun={found['metadata']['resourceVersion']}")
+            return found
+
+    outrun = Outrun(hand.api._configuration)
+    try:
+        with pytest.raises(ChangedMeanwhileError):
+            await Applier(outrun).apply(wanted, live)
+    finally:
+        await outrun.close()
+    await hand.apply(worker(image))
+    assert (await hand.apply(worker(image))).live["spec"]["template"]["spec"]["volumes"][0].keys() == {
+        "name",
+        "emptyDir",
+    }
 
 
 async def test_a_surplus_of_something_that_changes_meanwhile(hand: Hand, place: Namespace) -> None:

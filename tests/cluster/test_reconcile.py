@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import pytest_asyncio
-from tests.cluster.support import manifests
+from tests.cluster.support import accounts, manifests
 from tests.cluster.support.chart import CRD
 from tests.cluster.support.client import Gate, connected
 from tests.cluster.support.clusters import Cluster
@@ -25,16 +25,18 @@ from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.unit.settings.configs import changed
 
+from webhookcore_operator.api import ApiError
 from webhookcore_operator.events import Recorder
 from webhookcore_operator.leader import NAME as LEASE
 from webhookcore_operator.metrics import Metrics
-from webhookcore_operator.reconcile import Reconciler
+from webhookcore_operator.reconcile import FAILURES, Reconciler
 from webhookcore_operator.unread import STAYS
 from webhookcore_operator.work_queue import Key
 
 NO_IMAGE: Final = {"spec.image": {"repository": "nobody.example/none", "tag": "1", "pullPolicy": "Never"}}
 BY_HAND: Final = {**NO_IMAGE, "spec.database.migrations": "Manual"}
 """Its pods never run, and it needs no migration."""
+ACCOUNT: Final = "operator-of-this-test"
 SECONDS: Final = 90.0
 LONGEST_PAUSE: Final = 0.5
 
@@ -93,8 +95,15 @@ def place(alone: None, namespace: Namespace, shared_database: str) -> Namespace:
 
 @pytest_asyncio.fixture
 async def reconciling(place: Namespace) -> AsyncIterator[Reconciling]:
+    async with reconciling_as(place) as made:
+        yield made
+
+
+@asynccontextmanager
+async def reconciling_as(place: Namespace, *, token: str = "") -> AsyncIterator[Reconciling]:
+    """As the cluster's administrator, or as whom the token names."""
     gate, metrics, woken = Gate(), Metrics(), list[Key]()
-    async with connected(place.cluster, gate) as api:
+    async with connected(place.cluster, gate, token=token) as api:
 
         def now() -> datetime:
             return datetime.now(UTC) + made.later
@@ -262,6 +271,33 @@ async def test_a_migration_that_fails(reconciling: Reconciling, place: Namespace
     await reconciling.until("Ready", "True")
     assert kubectl.names("jobs") == set()
     kubectl.delete("wcc", NAME)
+
+
+async def test_what_nobody_foresaw(place: Namespace, caplog: pytest.LogCaptureFixture) -> None:
+    """Raised each time, so that it is tried again later; from the third time on the resource is told, if it can be."""
+    kubectl = place.kubectl
+    token = accounts.made(kubectl, ACCOUNT)
+    accounts.allow(kubectl, ACCOUNT, accounts.LOOK_ON)
+    kubectl.apply(standing(place, **BY_HAND))
+    async with reconciling_as(place, token=token) as reconciling:
+
+        async def fails() -> None:
+            with pytest.raises(ApiError):
+                await reconciling.once()
+
+        async with asyncio.timeout(SECONDS):
+            while "its status could not be written either" not in caplog.text:
+                await fails()
+        told = {"apiGroups": ["webhookcore.io"], "resources": ["webhookcoreconfigs/status"], "verbs": ["patch"]}
+        accounts.allow(kubectl, ACCOUNT, accounts.LOOK_ON, told)
+        async with asyncio.timeout(SECONDS):
+            while not kubectl.must_get("wcc", NAME).get("status"):
+                await fails()
+        found = reconciling.condition("SpecApplied")
+        assert (found["status"], found["reason"]) == ("False", "ReconcileFailed")
+        assert "secrets" in found["message"]
+        assert found["message"].endswith("it is tried again")
+        assert reconciling.count("reconcile_total", result="error") > FAILURES
 
 
 async def test_suspended(reconciling: Reconciling, place: Namespace) -> None:
