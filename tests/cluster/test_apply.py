@@ -267,12 +267,9 @@ async def test_somebody_who_is_always_faster(hand: Hand, place: Namespace) -> No
             place.kubectl("annotate", kind.plural, name, f"example.com/outrun={found['metadata']['resourceVersion']}")
             return found
 
-    outrun = Outrun(hand.api._configuration)
-    try:
+    async with connected(place.cluster, client=Outrun) as outrun:
         with pytest.raises(ChangedMeanwhileError):
             await Applier(outrun).apply(wanted, live)
-    finally:
-        await outrun.close()
     await hand.apply(worker(image))
     assert (await hand.apply(worker(image))).live["spec"]["template"]["spec"]["volumes"][0].keys() == {
         "name",
@@ -294,13 +291,10 @@ async def test_a_surplus_of_something_that_changes_meanwhile(hand: Hand, place: 
             place.kubectl("annotate", kind.plural, name, "example.com/faster=yes")
             return await super().patch(kind, namespace, name, operations)
 
-    hasty = Hasty(hand.api._configuration)
-    try:
+    async with connected(place.cluster, client=Hasty) as hasty:
         wanted = hand.wanted(worker(image))
         with pytest.raises(ChangedMeanwhileError):
             await Applier(hasty).apply(wanted, await hand.live(wanted))
-    finally:
-        await hasty.close()
     assert len((await hand.apply(worker(image))).live["spec"]["template"]["spec"]["containers"]) == 1
 
 

@@ -40,10 +40,15 @@ async def configuration(cluster: Cluster, *, token: str = "", host: str = "") ->
 
 @asynccontextmanager
 async def connected(
-    cluster: Cluster, gate: Callable[[], None] = lambda: None, *, token: str = "", host: str = ""
+    cluster: Cluster,
+    gate: Callable[[], None] = lambda: None,
+    *,
+    token: str = "",
+    host: str = "",
+    client: type[Api] = Api,
 ) -> AsyncIterator[Api]:
-    """A client, closed at the end."""
-    api = Api(await configuration(cluster, token=token, host=host), gate)
+    """A client, closed at the end; `client`: one that does something else between two requests."""
+    api = client(await configuration(cluster, token=token, host=host), gate)
     try:
         yield api
     finally:
