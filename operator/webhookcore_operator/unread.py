@@ -15,15 +15,15 @@ class Unread:
 
     def __init__(self) -> None:
         self._since: dict[tuple[str, str], dict[str, datetime]] = {}
-        """By the owner's namespace and name, then by the ConfigMap's name, which says its text."""
+        """By the owner's namespace and name, then by the ConfigMap's UID."""
 
     def left(self, owner: Owner, unread: Iterable[str], now: datetime) -> dict[str, float]:
-        """Seconds, 0 or more, by name: for all of a resource's that nobody names now."""
+        """Seconds, 0 or more, by UID: for all of a resource's that nobody names now."""
         key = (owner.namespace, owner.name)
         before = self._since.get(key, {})
-        since = {name: before.get(name, now) for name in unread}
+        since = {uid: before.get(uid, now) for uid in unread}
         self._since[key] = since
-        return {name: max((at + STAYS - now).total_seconds(), 0.0) for name, at in since.items()}
+        return {uid: max((at + STAYS - now).total_seconds(), 0.0) for uid, at in since.items()}
 
     def forget(self, namespace: str, name: str) -> None:
         """Of a resource that is gone."""

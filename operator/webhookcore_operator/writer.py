@@ -57,17 +57,16 @@ class ChildWriter:
     async def prune(self, wanted: Iterable[Manifest], children: Children, findings: Findings, now: datetime) -> None:
         """Deletes what is the resource's own and not among `wanted`; a ConfigMap once it had no reader for a while."""
         surplus = list(children.surplus(wanted))
-        unread = [live["metadata"]["name"] for live in surplus if live["kind"] == CONFIG_MAP.name]
+        unread = [live["metadata"]["uid"] for live in surplus if live["kind"] == CONFIG_MAP.name]
         left = self._unread.left(children.owner, unread, now)
         for live in surplus:
-            seconds = left[live["metadata"]["name"]] if live["kind"] == CONFIG_MAP.name else 0
-            if seconds > 0:
+            if seconds := left.get(live["metadata"]["uid"]):
                 findings.again.append(seconds)
             else:
                 await self.delete(live, children)
 
     async def prune_kind(self, kind: Kind, wanted: Iterable[Manifest], children: Children) -> None:
-        """The same for one kind, at once."""
+        """The same for one kind, without waiting for anybody."""
         for live in list(children.surplus(wanted)):
             if live["kind"] == kind.name:
                 await self.delete(live, children)
