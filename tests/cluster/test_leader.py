@@ -12,6 +12,7 @@ from tests.cluster.support.kubectl import eventually
 from tests.cluster.support.live import Live
 from tests.cluster.support.namespace import Namespace
 from tests.cluster.support.operator import NAMESPACE, OPERATOR, Asked, Operator
+from tests.cluster.support.outage import without_api_server
 
 from webhookcore_operator.leader import NAME as LEASE
 
@@ -130,7 +131,7 @@ def test_a_leader_that_is_stopped_past_its_lease(live: Live, operator: Operator)
 def test_the_api_server_is_away_for_a_minute(live: Live, operator: Operator) -> None:
     """The routers never notice. When it is there again the operator goes on: repairs, and rolls out what is changed."""
     with live.load() as meta:
-        with operator.release.cluster.without_api_server():
+        with without_api_server(operator.release.cluster):
             began, sent = time.monotonic(), len(meta.sent)
             eventually(lambda: time.monotonic() > began + OUTAGE_SECONDS, "the outage ends", seconds=OUTAGE_SECONDS + 5)
             assert len(meta.sent) > sent + 100

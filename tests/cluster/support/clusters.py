@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 import yaml
 from tests.cluster.support.audit import LOG, AuditLog
-from tests.cluster.support.kubectl import Kubectl, Said, eventually, run
+from tests.cluster.support.kubectl import Kubectl, Said, run
 from tests.cluster.support.tools import SCRIPTS, Tools
 
 KEPT: Final = "kept"
@@ -88,18 +88,6 @@ class Cluster:
         tasks = [line.split() for line in self.on_node("ctr", "--namespace=k8s.io", "tasks", "ls").out.splitlines()]
         (process,) = [task[1] for task in tasks if task[0] == container]
         return process
-
-    @contextmanager
-    def without_api_server(self) -> Iterator[None]:
-        """The API server is stopped, and started again at the end: nothing else of the cluster is."""
-        manifest, aside = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/kube-apiserver.yaml"
-        self.on_node("mv", manifest, aside)
-        try:
-            eventually(lambda: self.on_node("pgrep", "kube-apiserver", check=False).code, "the API server is gone")
-            yield
-        finally:
-            self.on_node("mv", aside, manifest)
-            eventually(lambda: self.kubectl.get_raw("/readyz") == "ok", "it is ready again", seconds=180)
 
     def load(self, *images: str) -> None:
         """Images of this machine's engine, for pods. By tags that never change their meaning."""

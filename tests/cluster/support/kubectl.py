@@ -18,7 +18,7 @@ from webhookcore_cli.local.orphans import ends_with_parent
 T = TypeVar("T")
 Manifest = Mapping[str, Any]
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 """Seconds that a test waits where it says nothing else."""
 LOOK: Final = 0.25
 DEFAULT: Final = "default"
