@@ -2,18 +2,22 @@
 
 import os
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import pytest_asyncio
 from tests.cluster.support import clusters, image, storage, tools
 from tests.cluster.support import operator as operators
+from tests.cluster.support.client import Gate, connected
 from tests.cluster.support.clusters import Cluster
 from tests.cluster.support.explain import explain
 from tests.cluster.support.kubectl import Kubectl
 from tests.cluster.support.namespace import Namespace, fresh_namespace
 from tests.cluster.support.operator import Operator
+
+from webhookcore_operator.api import Api
 
 TIMEOUT_SECONDS = 600
 EXPLAINED = pytest.StashKey[list[Kubectl]]()
@@ -98,6 +102,19 @@ def operator(cluster: Cluster, request: pytest.FixtureRequest) -> Operator:
     made = operators.installed(cluster)
     _noted(request).append(made.kubectl)
     return made
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """What writes of `api` go through."""
+    return Gate()
+
+
+@pytest_asyncio.fixture
+async def api(cluster: Cluster, gate: Gate) -> AsyncIterator[Api]:
+    """The operator's client, in this process, as the cluster's administrator."""
+    async with connected(cluster, gate) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
