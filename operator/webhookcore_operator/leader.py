@@ -21,6 +21,8 @@ from webhookcore_operator.render.inputs import Manifest
 NAME: Final = "webhookcore-operator"
 """The Lease's, in the operator's own namespace."""
 _EXIT_LOST: Final = 1
+_DELETED: Final = ""
+"""The version of a lease that is not there any more."""
 
 _log = logging.getLogger(__name__)
 
@@ -143,17 +145,23 @@ class Leadership:
         return True
 
     def _may_take(self, lease: Manifest | None) -> bool:
-        """One that somebody deleted is still its holder's, who makes it anew with the next renewal."""
-        if lease is not None:
+        """One that somebody deleted is still its holder's, who makes it anew with the next renewal: who it was last
+        cannot be known, so its absence has to last as long as a lease that nobody renews.
+        """
+        if lease is None:
+            if self._seen is None:  # nor was there ever one
+                return True
+            version, duration = _DELETED, self._seen.duration
+        else:
             spec = lease.get("spec") or {}
             if (spec.get("holderIdentity") or "") in ("", self._identity):
                 self._seen = None
                 return True
             version = lease["metadata"]["resourceVersion"]
-            if self._seen is None or self._seen.version != version:
-                duration = float(spec.get("leaseDurationSeconds") or self._times.duration)
-                self._seen = Seen(version, self._clock(), duration)
-        return self._seen is None or self._clock() - self._seen.since > self._seen.duration
+            duration = float(spec.get("leaseDurationSeconds") or self._times.duration)
+        if self._seen is None or self._seen.version != version:
+            self._seen = Seen(version, self._clock(), duration)
+        return self._clock() - self._seen.since > self._seen.duration
 
     def _claimed(self, lease: Manifest | None) -> Manifest:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -286,9 +286,26 @@ async def test_a_lease_that_was_deleted_is_made_again() -> None:
     assert leases.holder == "a"
     assert not await rival._try(leases.api)
     leases.lease = None
+    assert not await rival._try(leases.api)
     leases.now += TIMES.duration
     assert await rival._try(leases.api)
     assert not leadership.leads
+
+
+async def test_a_lease_that_was_deleted_after_another_took_it() -> None:
+    """What somebody saw run out says nothing of who held it when it was deleted: it waits for the whole time."""
+    leases = Leases()
+    await acquired(leases)
+    rival = leases.leadership("b")
+    assert not await rival._try(leases.api)
+    leases.now += TIMES.duration - 2
+    leases.change(holderIdentity="c")
+    leader = await acquired(leases, "c")
+    leases.now += 1
+    leases.lease = None
+    assert not await rival._try(leases.api)
+    assert await leader._try(leases.api)
+    assert leases.holder == "c"
 
 
 # Letting it go
