@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 
 import pytest
-from tests.cluster.support import manifests
+from tests.cluster.support import accounts, manifests
 from tests.cluster.support.client import Gate, connected
 from tests.cluster.support.kubectl import eventually
 from tests.cluster.support.namespace import Namespace
@@ -44,7 +44,7 @@ async def test_a_closed_gate_sends_nothing(api: Api, gate: Gate, place: Namespac
 
 async def test_who_may_not(place: Namespace) -> None:
     """The server's words, with its status."""
-    token = place.kubectl("create", "token", "default").out.strip()
+    token = accounts.token(place.kubectl, "default")
     async with connected(place.cluster, token=token) as nobody:
         with pytest.raises(ApiError) as error:
             await nobody.list_all(SECRET, place.name)
@@ -71,7 +71,7 @@ async def test_kinds_that_the_cluster_has_or_not(api: Api) -> None:
 
 async def test_long_lists_come_in_pages(api: Api, place: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them, each once, with its kind; labels narrow them down."""
-    monkeypatch.setattr("webhookcore_operator.api._PAGE", 2)
+    monkeypatch.setattr("webhookcore_operator.api._PAGE", 2)  # else it took hundreds of objects to fill several pages
     labelled = [manifests.config_map(f"page-{number}", {}) for number in range(5)]
     for each in labelled:
         each["metadata"]["labels"] = {"app": "pages", "odd": "yes"}

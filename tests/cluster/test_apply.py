@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from tests.cluster.support import manifests
+from tests.cluster.support import accounts, manifests
 from tests.cluster.support.client import Gate, connected
 from tests.cluster.support.namespace import Namespace
 
@@ -285,7 +285,7 @@ async def test_a_surplus_of_something_that_changes_meanwhile(hand: Hand, place: 
 
 async def test_who_may_not_write(place: Namespace) -> None:
     """Is refused, in the server's words, whoever wanted the child."""
-    token = place.kubectl("create", "token", "default").out.strip()
+    token = accounts.token(place.kubectl, "default")
     async with connected(place.cluster, token=token) as nobody:
         with pytest.raises(RefusedError, match="cannot patch resource"):
             await Applier(nobody).apply(Hand(nobody, place).wanted(settings("forbidden")), None)

@@ -12,6 +12,11 @@ LOOK_ON: Rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"
 def made(kubectl: Kubectl, name: str) -> str:
     """A service account without rights; its token."""
     kubectl("create", "serviceaccount", name)
+    return token(kubectl, name)
+
+
+def token(kubectl: Kubectl, name: str) -> str:
+    """Of a service account that is there."""
     return kubectl("create", "token", name).out.strip()
 
 

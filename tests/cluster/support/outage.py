@@ -26,11 +26,11 @@ def without_api_server(cluster: Cluster) -> Iterator[None]:
         # Where they elect a leader these two end with their leases. Here (kind.yaml) they would live on, and each of
         # their watches would wait for a minute more before it tries again.
         cluster.on_node("pkill", "-f", "^kube-controller-manager |^kube-scheduler ")
-        _has_caught_up(cluster)
+        _wait_until_caught_up(cluster)
 
 
-def _has_caught_up(cluster: Cluster) -> None:
-    """What is new gets its pod, and its name leads there.
+def _wait_until_caught_up(cluster: Cluster) -> None:
+    """Until what is new gets its pod, and its name leads there.
 
     That takes a working controller manager, scheduler, kubelet, kube-proxy and CoreDNS. Each watches for itself, and
     one that could not for long tries again less often: other tests would meet a part that does not follow yet.
